@@ -1,0 +1,59 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything installs into .venv; nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo run test lint types imports check mutants docs lock clean
+
+help: ## Show what there is to do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/run ## Run the whole pipeline against simulated systems; ARGS=--once plays the story and ends
+	@$(BIN)/python -m sandbox $(ARGS)
+
+run: .venv/run ## Run against the real systems, from .env
+	@$(BIN)/tltw run
+
+test: .venv/dev ## Run the tests; ARGS="-k words" picks some
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: lint types imports test ## Everything that .ci/run checks
+
+lint: .venv/dev ## Style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/dev ## Types
+	$(BIN)/mypy
+
+imports: .venv/dev ## Who may import whom
+	$(BIN)/lint-imports
+
+mutants: .venv/dev ## Take out one safety at a time; the tests must notice each
+	$(BIN)/python tests/mutants/run.py
+
+docs: .venv/dev ## Write the generated pages anew
+	$(BIN)/python -m mapping.field_map > docs/field-map.md
+	$(BIN)/python -m config.document
+
+lock: ## Choose the newest versions pyproject.toml allows (needs uv)
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 -q -o requirements/run.txt
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 -q -o requirements/dev.txt
+
+clean: ## Remove what was installed and built
+	rm -rf .venv build *.egg-info
+
+.venv/run: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once; about a minute) …"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/run.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once; about a minute) …"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@ .venv/run

@@ -1,0 +1,69 @@
+"""Connections to the store (Redis or Valkey), and whether it can be trusted with promises.
+
+Timeouts and retries are always said out loud: redis-py's own defaults retry for seconds behind one's back.
+"""
+
+from typing import cast
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as StoreUnreachable
+from redis.retry import Retry
+
+
+def connect(url: str) -> "redis.Redis":
+    """A client for workers, clock and commands. One repeat on a broken connection: our scripts are idempotent."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=2,
+        socket_timeout=5,
+        **_keep_alive(url),
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1, supported_errors=(StoreUnreachable,)),
+    )
+
+
+def connect_ingress(url: str) -> "redis.Redis":
+    """A client for the web process, which must answer within 3 s whatever the store does."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=0.8,
+        socket_timeout=1.5,
+        **_keep_alive(url),
+        # One repeat, only for a connection that the store closed (a restart); never after a time-out.
+        retry=Retry(NoBackoff(), 1, supported_errors=(StoreUnreachable,)),
+    )
+
+
+def _keep_alive(url: str) -> dict[str, bool]:
+    # redis-py refuses the option on a Unix socket.
+    return {} if url.startswith("unix:") else {"socket_keepalive": True}
+
+
+def queue_url(store_url: str, configured: str = "") -> str:
+    """Where Dramatiq queues: its own database, because its maintenance walks over all keys (`KEYS`)."""
+    if configured:
+        return configured
+    parts = urlsplit(store_url)
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}?db=1"
+    database = int(parts.path.strip("/") or 0)
+    return urlunsplit(parts._replace(path=f"/{database + 1}"))
+
+
+def durability_problems(store: "redis.Redis") -> list[str]:
+    """Why this store may lose accepted events, as sentences; empty when it is durable.
+
+    A store that does not let us look (some hosted ones refuse CONFIG) is not accused.
+    """
+    try:
+        answer = cast(dict[str, str], store.config_get("appendonly", "maxmemory-policy", "maxmemory"))
+    except redis.ResponseError:
+        return []
+    problems = []
+    if answer.get("appendonly") == "no":
+        problems.append("the store keeps no append-only file: a restart loses accepted events. Set appendonly yes.")
+    if answer.get("maxmemory", "0") != "0" and answer.get("maxmemory-policy") != "noeviction":
+        problems.append("the store may evict our records when it is full. Set maxmemory-policy noeviction.")
+    return problems

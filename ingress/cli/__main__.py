@@ -1,0 +1,5 @@
+"""`python -m ingress.cli` is `tltw`."""
+
+from ingress.cli.main import main
+
+main()

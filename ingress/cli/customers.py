@@ -1,0 +1,93 @@
+"""Commands about one customer: bring it up to date, or see what that would do."""
+
+import time
+
+import click
+from rich.table import Table
+
+from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, refuse
+from workers import operations
+from workers.ledger.records import SubjectState
+from workers.services import Services
+
+KIND = click.Choice(operations.KINDS)
+
+
+@click.command()
+@click.argument("kind", type=KIND)
+@click.argument("customer_id", metavar="ID")
+@click.option("--wait/--no-wait", default=True, help="Wait up to 30 s for the outcome.", show_default=True)
+@integration_option
+@json_option
+@command
+def sync(services: Services, kind: str, customer_id: str, wait: bool, name: str, as_json: bool) -> None:
+    """Bring one customer up to date in Twikey now, also with auto-update off.
+
+    With auto-update off, CC and a changed invoicing address are not carried over: change those in Twikey by hand.
+    """
+    subject = operations.subject_of(kind, customer_id)
+    event_id = operations.refresh(services, name, subject)
+    state = _wait_for_end(services, name, subject) if wait else services.ledger(name).look(subject)
+    answer({"event": event_id, "state": state}, as_json=as_json, text=_sentence(state))
+    if wait and (state is None or state.owed or state.story):
+        raise SystemExit(FAILED)
+
+
+@click.command()
+@click.argument("kind", type=KIND)
+@click.argument("customer_id", metavar="ID")
+@integration_option
+@json_option
+@command
+def preview(services: Services, kind: str, customer_id: str, name: str, as_json: bool) -> None:
+    """Show what a sync would send to Twikey, and how that differs from what Twikey has. Writes nothing."""
+    found = operations.preview(services, name, operations.subject_of(kind, customer_id))
+    if as_json:
+        answer(found, as_json=True)
+    else:
+        _show(found)
+    if found.problems:
+        refuse("This customer cannot be sent to Twikey until the above is mended.", FAILED)
+
+
+def _wait_for_end(services: Services, name: str, subject: str) -> SubjectState | None:
+    deadline = time.monotonic() + 30
+    ledger = services.ledger(name)
+    while (state := ledger.look(subject)) and state.owed and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return state
+
+
+def _sentence(state: SubjectState | None) -> str:
+    if state is None:
+        return "Nothing is known about this customer."
+    if state.owed:
+        return "It is owed and will be done; it is not done yet. Is a worker running? See: tltw doctor"
+    if state.story:
+        return f"It could not be done: {state.story.sentence}\nSee: tltw dead-letters show {state.subject}"
+    sentences = {
+        "synced": "Twikey has the customer as it is in Teamleader now.",
+        "unchanged": "Twikey had everything already.",
+        "gone": "This customer no longer exists in Teamleader; Twikey was left as it is.",
+    }
+    return sentences.get(state.outcome, f"Skipped: {state.reason}.") + (f" ({state.reason})" if state.reason else "")
+
+
+def _show(found: operations.Preview) -> None:
+    table = Table(title=f"{found.subject}  →  Twikey customer {found.number}", title_justify="left")
+    for heading in ("field", "we would send", "Twikey has", ""):
+        table.add_column(heading, overflow="fold")
+    differing = {difference.field for difference in found.differences}
+    for field, value in (found.customer.fields if found.customer else {}).items():
+        has = "" if found.in_twikey is None else str(found.in_twikey.get(field) or "")
+        table.add_row(field, value, has, "differs" if field in differing else "")
+    if found.customer:
+        console.print(table)
+    if found.in_twikey is None:
+        console.print("Twikey does not know this customer; a sync would create it.")
+    for problem in found.problems:
+        console.print(f"✗ {problem.field}: {problem.sentence}", markup=False)
+    for warning in found.warnings:
+        console.print(f"! {warning.field}: {warning.sentence}", markup=False)
+    if found.customer and found.in_twikey is not None and not differing:
+        console.print("Nothing differs.")

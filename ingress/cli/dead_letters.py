@@ -1,0 +1,118 @@
+"""Commands about dead letters: what failed for good, why, and how to go on."""
+
+import click
+from rich.table import Table
+
+from ingress.cli.shared import (
+    FAILED,
+    NOT_FOUND,
+    answer,
+    command,
+    console,
+    integration_option,
+    json_option,
+    refuse,
+    when,
+)
+from workers import operations
+from workers.ledger.records import DeadLetter
+from workers.services import Services
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """See, replay or give up what failed for good. docs/runbook.md explains each reason."""
+
+
+@dead_letters.command("list")
+@click.option("--reason", default="", help="Only those that died of this.")
+@integration_option
+@json_option
+@command
+def list_(services: Services, reason: str, name: str, as_json: bool) -> None:
+    """List the dead letters, oldest first."""
+    letters = list(operations.dead_letters(services, name, reason=reason))
+    if as_json:
+        answer(letters, as_json=True)
+    elif not letters:
+        console.print("No dead letters. Nothing needs you.")
+    else:
+        _table(letters)
+
+
+@dead_letters.command()
+@click.argument("subject")
+@integration_option
+@json_option
+@command
+def show(services: Services, subject: str, name: str, as_json: bool) -> None:
+    """Show one dead letter in full, for example: tltw dead-letters show company:2a39…"""
+    state = services.ledger(name).look(subject)
+    if state is None or state.story is None:
+        refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
+    story = state.story
+    lines = [f"{subject} died {when(state.ended)}: {story.reason}", story.sentence]
+    lines += [f"  - {field}: {sentence}" for field, sentence in story.problems]
+    if story.api:
+        lines.append(f"  {story.api} answered {story.status or 'nothing'} {story.code} {story.field}".rstrip())
+    lines += [
+        f"  attempts: {story.attempts or 1}   event: {state.event_id}   last good sync: {when(state.synced)}",
+        f"When it is mended: tltw dead-letters replay {subject}",
+    ]
+    answer({"subject": subject, "state": state}, as_json=as_json, text="\n".join(lines))
+
+
+@dead_letters.command()
+@click.argument("subjects", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option("--reason", default="", help="Every dead letter that died of this.")
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@integration_option
+@json_option
+@command
+def replay(
+    services: Services,
+    subjects: tuple[str, ...],
+    everything: bool,
+    reason: str,
+    dry_run: bool,
+    name: str,
+    as_json: bool,
+) -> None:
+    """Try dead letters again. Harmless to repeat: the customer is read as it is now."""
+    if not (subjects or everything or reason):
+        raise click.UsageError("name subjects, or say --all or --reason WHY")
+    if not subjects:
+        subjects = tuple(letter.subject for letter in operations.dead_letters(services, name, reason=reason))
+    if dry_run:
+        answer({"would_replay": list(subjects)}, as_json=as_json, text=f"{len(subjects)} would be replayed.")
+        return
+    replayed = [subject for subject in subjects if operations.replay(services, name, subject)]
+    missing = sorted(set(subjects) - set(replayed))
+    text = f"{len(replayed)} replayed." + (f" Not dead (any more): {', '.join(missing)}" if missing else "")
+    answer({"replayed": replayed, "not_dead": missing}, as_json=as_json, text=text)
+    if missing and not replayed:
+        raise SystemExit(FAILED)
+
+
+@dead_letters.command()
+@click.argument("subject")
+@click.option("--why", required=True, help="Kept in the story.")
+@integration_option
+@json_option
+@command
+def discard(services: Services, subject: str, why: str, name: str, as_json: bool) -> None:
+    """Give one dead letter up. The next edit in Teamleader syncs the customer all the same."""
+    if not operations.discard(services, name, subject, why):
+        refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
+    answer({"discarded": subject}, as_json=as_json, text=f"{subject} was given up.")
+
+
+def _table(letters: list[DeadLetter]) -> None:
+    table = Table()
+    for heading in ("died", "subject", "reason", "what happened"):
+        table.add_column(heading, overflow="fold")
+    for letter in letters:
+        table.add_row(when(letter.died), letter.subject, letter.story.reason, letter.story.sentence)
+    console.print(table)
+    console.print("In full: tltw dead-letters show SUBJECT    Again: tltw dead-letters replay SUBJECT", markup=False)

@@ -1,0 +1,101 @@
+"""`tltw doctor`: is everything as it should be? Each check is a sentence; a failed one says what to do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+import redis
+
+from config.store import durability_problems
+from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option
+from workers import operations
+from workers.clients.errors import ApiFailure
+from workers.clock import learn_account
+from workers.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    sentence: str
+
+
+@click.command()
+@integration_option
+@json_option
+@command
+def doctor(services: Services, name: str, as_json: bool) -> None:
+    """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
+    checks = [Check("settings", True, "All settings are there and well-formed.")]
+    checks += _checks(services, name)
+    if as_json:
+        answer(checks, as_json=True)
+    else:
+        for check in checks:
+            console.print(f"{'✓' if check.ok else '✗'} {check.name}: {check.sentence}", markup=False)
+    if not all(check.ok for check in checks):
+        raise SystemExit(FAILED)
+
+
+def _checks(services: Services, name: str) -> Iterator[Check]:
+    yield _store(services)
+    yield _try("teamleader", lambda: _teamleader(services, name))
+    yield _try("twikey", lambda: _twikey(services, name))
+    yield _books(services, name)
+    yield _state(services, name)
+    yield _dead(services, name)
+
+
+def _store(services: Services) -> Check:
+    problems = durability_problems(services.store)
+    return Check("store", not problems, " ".join(problems) or "The store answers and keeps what it promises.")
+
+
+def _teamleader(services: Services, name: str) -> str:
+    learn_account(services, name)
+    services.tools(name).teamleader.me()
+    return "Teamleader answers and our token works."
+
+
+def _twikey(services: Services, name: str) -> str:
+    services.tools(name).twikey.check()
+    return "Twikey answers and our key works."
+
+
+def _try(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except ApiFailure as failure:
+        return Check(name, False, failure.sentence)
+    except redis.RedisError as error:
+        return Check(name, False, f"the store stopped answering ({type(error).__name__})")
+
+
+def _books(services: Services, name: str) -> Check:
+    books = services.ledger(name).account()
+    if books.adds_up:
+        return Check(
+            "books", True, f"All {books.accepted} accepted events are accounted for; {books.pending} are pending."
+        )
+    return Check(
+        "books", False, f"The books do not add up, please report this with: tltw integration show --json ({books})"
+    )
+
+
+def _state(services: Services, name: str) -> Check:
+    state = services.ledger(name).state()
+    if state == "active":
+        return Check("integration", True, "The integration is active.")
+    return Check(
+        "integration", False, f"The integration is held: {state}. Mend the cause, then: tltw integration resume"
+    )
+
+
+def _dead(services: Services, name: str) -> Check:
+    dead = operations.view(services, name).dead
+    if not dead:
+        return Check("dead letters", True, "None.")
+    return Check("dead letters", False, f"{dead} need a person. See: tltw dead-letters list")

@@ -1,0 +1,110 @@
+"""Commands that are processes: the ones of the Procfile, and `run`, which runs them all."""
+
+import os
+import signal
+from pathlib import Path
+
+import click
+import redis
+import structlog
+from cryptography.fernet import Fernet
+
+from config import log as logging_setup
+from config.embedded import EmbeddedStore, NoStore
+from config.settings import Settings, SettingsWrong
+from config.store import connect, durability_problems
+from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
+from ingress.cli.supervisor import Supervisor, read_procfile
+from ingress.webhooks import server
+from workers.clock import Clock
+from workers.services import Services, open_services, store_url
+from workers.worker import run_worker
+
+log = structlog.get_logger()
+
+
+@click.command()
+@click.option("--procfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), default="Procfile")
+def run(procfile: Path) -> None:
+    """Run everything: the store (when none is configured) and each process of the Procfile. Ctrl-C stops all."""
+    settings = _begin("run")
+    store = None
+    if settings.embedded:
+        store = EmbeddedStore(settings.data_dir, on_restart=lambda: log.warning("The store died and is started again."))
+    supervisor = Supervisor(read_procfile(procfile))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.ask_to_stop())
+    try:
+        _check_store(store.start() if store else settings.redis_url)
+        supervisor.start()
+        log.info(
+            "Running.", webhooks=f"http://{settings.web_host}:{settings.web_port}", processes=list(supervisor.commands)
+        )
+        supervisor.watch()
+    except NoStore as none:
+        refuse(str(none), NO_STORE)
+    finally:
+        log.info("Stopping; work in progress is finished first.")
+        supervisor.stop()
+        if store:
+            store.stop()
+
+
+@click.command()
+def web() -> None:
+    """Run the web process: receives webhooks, checks them and puts them into the ledger."""
+    settings = _begin("web")
+    try:
+        url = store_url(settings)
+    except NoStore as none:
+        refuse(str(none), NO_STORE)
+    server.run(settings, url)
+
+
+@click.command()
+def worker() -> None:
+    """Run a worker process: brings customers from Teamleader to Twikey."""
+    raise SystemExit(run_worker(_open(_begin("worker"))))
+
+
+@click.command()
+def clock() -> None:
+    """Run the clock process: wakes what is due, keeps tokens and registration fresh."""
+    ticking = Clock(_open(_begin("clock")))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ticking.stop())
+    ticking.run()
+
+
+@click.command("new-key")
+def new_key() -> None:
+    """Print a new random key, good for TLTW_SECRET_KEY and TLTW_WEBHOOK_KEY."""
+    click.echo(Fernet.generate_key().decode())
+
+
+def _begin(process: str) -> Settings:
+    settings = load_settings()
+    logging_setup.setup(settings.log_format, process=process)
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    return settings
+
+
+def _open(settings: Settings) -> Services:
+    try:
+        return open_services(settings)
+    except SettingsWrong as wrong:
+        refuse(str(wrong), SETTINGS)
+    except NoStore as none:
+        refuse(str(none), NO_STORE)
+    except redis.RedisError as error:
+        refuse(f"The store cannot be reached ({type(error).__name__}). Is TLTW_REDIS_URL right?", NO_STORE)
+
+
+def _check_store(url: str) -> None:
+    with connect(url) as store:
+        try:
+            problems = durability_problems(store)
+        except redis.RedisError as error:
+            refuse(f"The store cannot be reached ({type(error).__name__}). Is TLTW_REDIS_URL right?", NO_STORE)
+    for problem in problems:
+        click.secho(f"NOT DURABLE: {problem}", fg="red", bold=True, err=True)

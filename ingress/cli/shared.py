@@ -1,0 +1,119 @@
+"""What all commands share: settings, services, answers as text or JSON, and errors as sentences with an exit code."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Concatenate, NoReturn, ParamSpec
+
+import click
+import redis
+from rich.console import Console
+
+from config import log, settings
+from config.embedded import NoStore
+from config.secrets import SecretUnreadable
+from workers.clients.errors import ApiFailure, NotFound
+from workers.services import Services, UnknownIntegration, open_services
+
+OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
+EXIT_CODES = """\b
+Exit codes: 0 done · 1 checked and not well, or nothing was done · 2 wrong settings or usage
+            3 not found · 4 the store cannot be reached · 5 Teamleader or Twikey did not help"""
+
+console = Console(highlight=False)
+P = ParamSpec("P")
+
+
+def refuse(sentence: str, code: int) -> NoReturn:
+    """Ends the command with a sentence for a person."""
+    click.echo(sentence, err=True)
+    raise SystemExit(code)
+
+
+def load_settings() -> settings.Settings:
+    """The settings of the environment; ends with every problem named at once."""
+    try:
+        return settings.load()
+    except settings.SettingsWrong as wrong:
+        refuse(f"{wrong}\n\nconfig/example.env explains each of them.", SETTINGS)
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """The services of one command; whatever goes wrong ends as a sentence and an exit code."""
+    loaded = load_settings()
+    log.setup("console" if loaded.log_format == "auto" else loaded.log_format, process="command", stream="stderr")
+    try:
+        opened = open_services(loaded)
+    except settings.SettingsWrong as wrong:
+        refuse(str(wrong), SETTINGS)
+    except NoStore as none:
+        refuse(str(none), NO_STORE)
+    except redis.RedisError as error:
+        refuse(f"The store cannot be reached ({type(error).__name__}). Is TLTW_REDIS_URL right?", NO_STORE)
+    try:
+        yield opened
+    except NotFound as missing:
+        refuse(missing.sentence, NOT_FOUND)
+    except ApiFailure as failure:
+        refuse(f"{failure.sentence}", API)
+    except (UnknownIntegration, ValueError) as wrong:
+        refuse(str(wrong), NOT_FOUND)
+    except SecretUnreadable as error:
+        refuse(str(error), SETTINGS)
+    except redis.RedisError as error:
+        refuse(f"The store stopped answering ({type(error).__name__}).", NO_STORE)
+    finally:
+        opened.close()
+
+
+def command(function: Callable[Concatenate[Services, P], None]) -> Callable[P, None]:
+    """Hands the services to a command and closes them afterwards."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with services() as opened:
+            function(opened, *args, **kwargs)
+
+    return run
+
+
+def integration_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--integration",
+        "name",
+        envvar="TLTW_INTEGRATION",
+        default="default",
+        show_default=True,
+        help="Which integration.",
+    )(function)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")
+
+
+def answer(value: object, *, as_json: bool, text: str | None = None) -> None:
+    """Prints a result: as JSON, or as the given text."""
+    if as_json:
+        click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    elif text is not None:
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def plain(value: object) -> object:
+    """Anything of ours as JSON types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def when(moment: datetime | None) -> str:
+    """A time for a person, in the zone of this machine."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "never"

@@ -1,0 +1,94 @@
+"""What the routes may do with the rest of the service, and nothing more: mark, wake, pause, and check an account.
+
+Made once per web process, after the fork. Making it opens no connection, so the process starts while the store is away.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import redis
+import structlog
+
+from config.integrations import Integration
+from config.keys import IntegrationKeys
+from ingress.webhooks.refusals import Reason, Refused
+from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.ledger import Cause, Ledger, Marked, Scripts
+
+# After this the sender has waited enough: the clock sends the wake-up within a quarter of a second.
+WAKE_WITHIN_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """The way from the routes into the service. All that touches the store raises `redis.RedisError`."""
+
+    scripts: Scripts
+    integrations: Mapping[str, Integration]
+    webhook_keys: Sequence[str] = field(repr=False)
+    event_secrets: EventSecrets = field(default_factory=lambda: EventSecrets(()))
+    relay: RelayHmac | None = None
+    wake: Callable[[str, str], None]
+    _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False)
+    _accounts: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def store(self) -> "redis.Redis":
+        return self.scripts.store
+
+    def integration(self, name: str) -> Integration:
+        """The integration of this name; raises `Refused`."""
+        if name not in self.integrations:
+            raise Refused(Reason.NOT_FOUND)
+        return self.integrations[name]
+
+    def check_account(self, integration: str, account: str) -> None:
+        """Raises `Refused` unless the webhook is of the Teamleader account that this integration is connected to.
+
+        The account is remembered, and read again before anybody is turned away: an operator may have connected another.
+        """
+        if account == self._accounts.get(integration):
+            return
+        known = cast(bytes | None, self.store.get(IntegrationKeys(integration).account))
+        if not known:
+            raise Refused(Reason.ACCOUNT_UNKNOWN)
+        self._accounts[integration] = known.decode()
+        if account != known.decode():
+            raise Refused(Reason.WRONG_ACCOUNT)
+
+    def mark(self, integration: str, subject: str, cause: Cause, *, event_id: str, seen_id: str = "") -> Marked:
+        """Puts the event into the ledger, for good, and then sends a wake-up if one is useful."""
+        began = time.monotonic()
+        ledger = self._ledger(integration)
+        marked = ledger.mark(subject, frozenset({cause}), event_id=event_id, seen_id=seen_id)
+        if marked.wake and time.monotonic() - began < WAKE_WITHIN_SECONDS:
+            self._wake(integration, subject)
+        return marked
+
+    def pause(self, integration: str) -> None:
+        """Holds the work of an integration until an operator resumes it. What is owed stays owed."""
+        self._ledger(integration).set_state("paused")
+
+    def _ledger(self, name: str) -> Ledger:
+        if name not in self._ledgers:
+            integration = self.integrations[name]
+            ledger = Ledger(self.scripts, name, calls_per_minute=integration.teamleader.calls_per_minute)
+            # The first event may come before a worker or clock gave the integration its first options.
+            ledger.begin(auto_update=integration.auto_update)
+            self._ledgers[name] = ledger
+        return self._ledgers[name]
+
+    def _wake(self, integration: str, subject: str) -> None:
+        try:
+            self.wake(integration, subject)
+        except Exception as error:  # noqa: BLE001 # whatever it is: the event is safe, and the clock wakes it
+            log.warning(
+                "A wake-up could not be sent; the clock will send it.",
+                integration=integration,
+                subject=subject,
+                error=type(error).__name__,
+            )

@@ -1,0 +1,106 @@
+"""Runs the web process: gunicorn with two workers, gevent where it exists; each worker builds its own application."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Literal
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from config.settings import Settings
+from config.store import connect_ingress, queue_url
+from ingress.webhooks.app import create_app
+from ingress.webhooks.door import Door
+from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.broker import make_broker, wake
+from workers.ledger import Scripts
+
+WORKERS = 2
+THREADS_WITHOUT_GEVENT = 32
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings, store_url: str) -> None:
+    """Serves the webhooks of this deployment until told to stop; ends the process."""
+    serve(lambda: create_app(make_door(settings, store_url)), host=settings.web_host, port=settings.web_port)
+
+
+def make_door(settings: Settings, store_url: str) -> Door:
+    """The composition root of one web worker. Opens no connection."""
+    broker = make_broker(connect_ingress(queue_url(store_url, settings.queue_redis_url)))
+    return Door(
+        scripts=Scripts(connect_ingress(store_url)),
+        integrations={settings.integration.id: settings.integration},
+        webhook_keys=settings.webhook_keys,
+        event_secrets=EventSecrets(settings.event_secrets),
+        relay=_relay(settings),
+        wake=lambda integration, subject: wake(broker, integration, subject),
+    )
+
+
+def serve(app_factory: Callable[[], Flask], *, host: str, port: int, workers: int = WORKERS) -> None:
+    """Runs gunicorn. The factory is called in each worker, after the fork and after gevent has patched the sockets."""
+    _Gunicorn(app_factory, options(host, port, workers)).run()
+
+
+def options(host: str, port: int, workers: int) -> dict[str, Any]:
+    """gunicorn's settings, by its own names. https://docs.gunicorn.org/en/stable/settings.html (2026-11-23)"""
+    gevent = importlib.util.find_spec("gevent") is not None
+    return {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers,
+        "worker_class": f"ingress.webhooks.{'gevent' if gevent else 'thread'}_worker.Worker",
+        "threads": 1 if gevent else THREADS_WITHOUT_GEVENT,
+        "worker_connections": 1000,
+        "backlog": 2048,
+        "timeout": 15,
+        "graceful_timeout": 20,
+        "keepalive": 5,
+        "limit_request_line": 2048,
+        "limit_request_fields": 50,
+        "limit_request_field_size": 4096,
+        "preload_app": False,
+        # Paths hold tokens.
+        "accesslog": None,
+        "logger_class": _StandardLogging,
+        # By default all gunicorns of a user share one control socket, and it needs a writable home.
+        "control_socket_disable": True,
+        "proc_name": "tltw-web",
+        "when_ready": lambda _server: log.info("Listening for webhooks.", host=host, port=port),
+    }
+
+
+def _relay(settings: Settings) -> RelayHmac | None:
+    if not settings.relay_hmac_header:
+        return None
+    encoding: Literal["hex", "base64"] = "base64" if settings.relay_hmac_encoding == "base64" else "hex"
+    return RelayHmac(settings.relay_hmac_header, settings.relay_hmac_secret, encoding)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """gunicorn without its command line: it reads no configuration file and no environment."""
+
+    def __init__(self, app_factory: Callable[[], Flask], settings: dict[str, Any]) -> None:
+        self._app_factory = app_factory
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app_factory()
+
+
+class _StandardLogging(Logger):  # type: ignore[misc] # gunicorn has no types
+    """gunicorn's log goes where ours goes, from warnings up."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel("WARNING")

@@ -1,0 +1,18 @@
+"""Turns a Teamleader customer into what Twikey is told about it; pure, it reads and writes nothing."""
+
+from mapping.customer import MappingSettings, Remark, TwikeyCustomer, Variant
+from mapping.errors import CannotMap, Problem
+from mapping.mapper import Kind, customer_number, fingerprint, map_customer
+
+__all__ = [
+    "CannotMap",
+    "Kind",
+    "MappingSettings",
+    "Problem",
+    "Remark",
+    "TwikeyCustomer",
+    "Variant",
+    "customer_number",
+    "fingerprint",
+    "map_customer",
+]

@@ -1,0 +1,228 @@
+"""A whole deployment on this machine: store, simulated Teamleader and Twikey, and our processes, all real processes.
+
+The demo plays its story on it and the acceptance tests prove the promises on it.
+"""
+
+import base64
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from cryptography.fernet import Fernet
+
+from config import settings as settings_of
+from config.embedded import EmbeddedStore
+from ingress.cli.supervisor import Supervisor, read_procfile
+from sandbox.teamleader.world import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN
+from sandbox.twikey.office import DEFAULT_API_KEY
+from workers.services import Services, open_services
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+class TookTooLong(Exception):
+    """Something that should have happened did not happen in time."""
+
+
+def wait_for(what: str, look: Callable[[], T], *, seconds: float = 15.0) -> T:
+    """Looks until there is something to see; answers it. Raises `TookTooLong` naming what was waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TookTooLong(f"{what}: not within {seconds:g} s")
+        time.sleep(0.03)
+
+
+@dataclass(slots=True)
+class Simulated:
+    """One simulated service and its control API."""
+
+    url: str
+    client: httpx.Client
+
+    def get(self, path: str, **query: str | int) -> Any:
+        return self.client.get(f"{self.url}/_sandbox{path}", params=query).raise_for_status().json()
+
+    def post(self, path: str, body: Mapping[str, object] | None = None, **query: str) -> Any:
+        return self.client.post(f"{self.url}/_sandbox{path}", json=body or {}, params=query).raise_for_status().json()
+
+    def patch(self, path: str, body: Mapping[str, object], **query: str) -> Any:
+        return self.client.patch(f"{self.url}/_sandbox{path}", json=body, params=query).raise_for_status().json()
+
+    def delete(self, path: str) -> Any:
+        return self.client.delete(f"{self.url}/_sandbox{path}").raise_for_status().json()
+
+    def answers(self) -> bool:
+        try:
+            return self.client.get(f"{self.url}/_sandbox/faults").is_success
+        except httpx.TransportError:
+            return False
+
+
+@dataclass(slots=True)
+class Deployment:
+    """Everything that runs; made by `deploy`."""
+
+    folder: Path
+    environment: dict[str, str]
+    teamleader: Simulated
+    twikey: Simulated
+    supervisor: Supervisor
+    simulators: Supervisor
+    store: EmbeddedStore | None
+    client: httpx.Client
+    services: Services = field(init=False)
+
+    @property
+    def web_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TLTW_WEB_PORT']}"
+
+    def ready(self) -> bool:
+        """Whether the web process can promise and Teamleader knows where to send its webhooks."""
+        try:
+            promises = self.client.get(f"{self.web_url}/readyz").is_success
+        except httpx.TransportError:
+            return False
+        return promises and bool(self.teamleader.get("/webhooks")["webhooks"])
+
+    # -- what a person would do or look at ------------------------------------------------------------
+
+    def edit(self, kind: str, customer_id: str, **fields: object) -> None:
+        """A person edits a customer in Teamleader; a webhook follows."""
+        self.teamleader.patch(f"/customers/{kind}/{customer_id}", fields)
+
+    def source(self, kind: str, customer_id: str) -> dict[str, Any]:
+        data: dict[str, Any] = self.teamleader.get(f"/customers/{kind}/{customer_id}")["data"]
+        return data
+
+    def create(self, kind: str, *, silently: bool = True, **fields: Any) -> str:
+        """A person adds a customer in Teamleader; answers its id. `silently`: no webhook is sent."""
+        query = {"silent": "1"} if silently else {}
+        customer_id: str = self.teamleader.post("/customers", {"type": kind, **fields}, **query)["id"]
+        return customer_id
+
+    def in_twikey(self, customer_id: str) -> dict[str, Any] | None:
+        """What Twikey holds of a customer, or None when it does not know it."""
+        answer = self.client.get(f"{self.twikey.url}/_sandbox/customers/{customer_id}")
+        if answer.status_code == 404:
+            return None
+        profile: dict[str, Any] = answer.raise_for_status().json()["profile"]
+        return profile
+
+    def writes(self, customer_id: str) -> list[dict[str, Any]]:
+        """Every write of a customer that Twikey accepted, in order."""
+        writes = self.twikey.get("/writes", accepted=1)["writes"]
+        return [write for write in writes if write["customer"] == customer_id]
+
+    def fetches(self, customer_id: str) -> int:
+        """How often a customer was read from Teamleader."""
+        requests = self.teamleader.get("/requests", customer=customer_id)["requests"]
+        return sum(request["path"].endswith(".info") for request in requests)
+
+    def settled(self) -> bool:
+        """Whether nothing is owed any more."""
+        return self.services.ledger("default").account().pending == 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: int) -> dict[str, str]:
+    """The environment of our processes: simulated systems, fresh keys."""
+    return {
+        "TLTW_DATA_DIR": str(folder / "store"),
+        "TLTW_SECRET_KEY": Fernet.generate_key().decode(),
+        "TLTW_WEBHOOK_KEY": secrets.token_urlsafe(32),
+        "TLTW_EVENTS_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        "TLTW_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+        "TLTW_WEB_PORT": str(web_port),
+        "TLTW_AUTO_UPDATE": "on",
+        "TLTW_TEAMLEADER_CLIENT_ID": DEFAULT_CLIENT_ID,
+        "TLTW_TEAMLEADER_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+        "TLTW_TEAMLEADER_REFRESH_TOKEN": DEFAULT_REFRESH_TOKEN,
+        "TLTW_TEAMLEADER_API_URL": teamleader_url,
+        "TLTW_TEAMLEADER_AUTH_URL": teamleader_url,
+        "TLTW_TWIKEY_API_URL": f"{twikey_url}/creditor",
+        "TLTW_TWIKEY_API_TOKEN": DEFAULT_API_KEY,
+        "TLTW_TWIKEY_PROFILE": "123",
+        "TLTW_DEFAULT_LANGUAGE": "nl",
+        "TLTW_LOG_FORMAT": "json",
+    }
+
+
+@contextmanager
+def deploy(
+    folder: Path,
+    *,
+    more_settings: Mapping[str, str] | None = None,
+    teamleader_port: int = 0,
+    twikey_port: int = 0,
+    web_port: int = 0,
+) -> Iterator[Deployment]:
+    """Starts everything, waits until it is ready, and stops every process again."""
+    teamleader_port, twikey_port = teamleader_port or free_port(), twikey_port or free_port()
+    client = httpx.Client(timeout=10)
+    teamleader = Simulated(f"http://127.0.0.1:{teamleader_port}", client)
+    twikey = Simulated(f"http://127.0.0.1:{twikey_port}", client)
+    environment = settings_for(folder, teamleader.url, twikey.url, web_port or free_port()) | dict(more_settings or {})
+    everything = {**_without_ours(os.environ), **environment}
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    simulators = Supervisor(_simulators(teamleader_port, twikey_port), everything, logs)
+    supervisor = Supervisor(read_procfile(ROOT / "Procfile"), everything, logs)
+    store = None if environment.get("TLTW_REDIS_URL") else EmbeddedStore(folder / "store")
+    deployment = Deployment(folder, environment, teamleader, twikey, supervisor, simulators, store, client)
+    try:
+        _start(deployment)
+        yield deployment
+    finally:
+        _stop(deployment)
+
+
+def _start(deployment: Deployment) -> None:
+    deployment.simulators.start()
+    if deployment.store:
+        deployment.store.start()
+    wait_for("the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers())
+    deployment.services = open_services(settings_of.load(deployment.environment))
+    deployment.supervisor.start()
+    deployment.supervisor.watch_in_background()
+    wait_for("web, worker and clock", deployment.ready, seconds=30)
+
+
+def _stop(deployment: Deployment) -> None:
+    deployment.supervisor.stop()
+    deployment.simulators.stop()
+    if hasattr(deployment, "services"):
+        deployment.services.close()
+    if deployment.store:
+        deployment.store.stop()
+    deployment.client.close()
+
+
+def _simulators(teamleader_port: int, twikey_port: int) -> dict[str, list[str]]:
+    return {
+        "teamleader": [sys.executable, "-m", "sandbox.teamleader", "--port", str(teamleader_port)],
+        "twikey": [sys.executable, "-m", "sandbox.twikey", "--port", str(twikey_port)],
+    }
+
+
+def _without_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """The surrounding environment without any `TLTW_…`: the simulation must not reach a real account."""
+    return {name: value for name, value in environment.items() if not name.startswith("TLTW_")}

@@ -1,0 +1,58 @@
+"""Plain pages for people: the customers, what was written to them, and the faults."""
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from sandbox.fault_pages import fault_routes
+from sandbox.twikey.creditor import PARAMETERS, Customer, overlaps
+
+if TYPE_CHECKING:
+    from sandbox.twikey.app import Twikey
+
+SHOWN_CUSTOMERS = 500
+SHOWN_WRITES = 20
+
+
+def twikey_pages(simulator: "Twikey") -> Blueprint:
+    pages = Blueprint("pages", __name__)
+    office = simulator.office
+    fault_routes(pages, simulator)
+
+    def found(number: str) -> Customer:
+        return office.default.customers.get(number) or abort(404)
+
+    @pages.get("/")
+    def home() -> str:
+        term = request.args.get("term", "").casefold()
+        with office.default.lock:
+            matching = [one for one in office.default.customers.values() if term in _name(one).casefold()]
+            clashes = len(overlaps(office.default.writes))
+        customers = [(one, _name(one)) for one in matching[:SHOWN_CUSTOMERS]]
+        return render_template("twikey.html", customers=customers, term=term, clashes=clashes)
+
+    @pages.get("/ui/customers/<number>")
+    def customer_page(number: str) -> str:
+        one = found(number)
+        names = [*PARAMETERS, *(name for name in one.profile if name not in PARAMETERS)]
+        with office.default.lock:
+            writes = [write for write in office.default.writes if write.customer == number]
+        return render_template(
+            "twikey_customer.html", one=one, name=_name(one), names=names, writes=writes[-SHOWN_WRITES:][::-1]
+        )
+
+    @pages.post("/ui/customers/<number>")
+    def save_customer(number: str) -> Response:
+        one, form = found(number), request.form.to_dict()
+        with office.default.lock:
+            one.name_locked = form.pop("name_locked", "") == "on"
+            one.profile = {name: value for name, value in form.items() if value}
+        return redirect(f"/ui/customers/{number}")
+
+    return pages
+
+
+def _name(customer: Customer) -> str:
+    names = (customer.profile.get(name) for name in ("companyName", "firstname", "lastname"))
+    return " ".join(name for name in names if name) or customer.number

@@ -1,0 +1,106 @@
+"""The Dramatiq broker: carries wake-ups, nothing else.
+
+A wake-up names a subject. Losing one costs seconds (the clock sends another), so none of Dramatiq's retries, delays or age
+limits are used; each of those loses, stalls or doubles messages under faults, see docs/decisions/0001.
+"""
+
+from typing import Any
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed, DecodeError
+
+QUEUE = "customers"
+ACTOR = "sync_subject"
+# Longer than the longest pause between two fetches of a healthy worker (it polls every 0.2 s); short, because
+# messages of a killed worker come back only after it.
+HEARTBEAT_TIMEOUT_MS = 20_000
+# Out of a million: look for dead workers' messages at every command instead of at one in a thousand.
+MAINTENANCE_CHANCE = 1_000_000
+DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
+
+log = structlog.get_logger()
+
+
+class WakeUpConsumer(_RedisConsumer):
+    """A consumer that survives what the store may answer and what may lie in the queue."""
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except DecodeError as error:
+            # The stock consumer dies here and strands the rest of its batch.
+            log.exception("An unreadable message was removed from the queue.", queue=self.queue_name)
+            self._remove(error.data)
+            return None
+        except redis.RedisError as error:
+            # Also READONLY, OOM, time-outs, …: the stock consumer thread only survives a ConnectionError.
+            raise ConnectionClosed(error) from None
+
+    def ack(self, message: Any) -> None:
+        try:
+            super().ack(message)
+        except redis.RedisError as error:
+            raise ConnectionClosed(error) from None
+
+    def nack(self, message: Any) -> None:
+        try:
+            super().nack(message)
+        except redis.RedisError as error:
+            raise ConnectionClosed(error) from None
+
+    def requeue(self, messages: Any) -> None:
+        try:
+            super().requeue(messages)
+        except redis.RedisError:
+            log.warning("Wake-ups could not be given back; the clock will send them again.", queue=self.queue_name)
+
+    def _remove(self, data: bytes | str) -> None:
+        raw = data.encode() if isinstance(data, str) else data
+        namespace = self.broker.namespace
+        for name in self.broker.client.smembers(f"{namespace}:__acks__.{self.broker.broker_id}.{self.queue_name}"):
+            if self.broker.client.hget(f"{namespace}:{self.queue_name}.msgs", name) == raw:
+                self.broker.do_ack(self.queue_name, name)
+
+
+class WakeUpBroker(RedisBroker):
+    """Dramatiq's Redis broker without delay queues and with the consumer above."""
+
+    @property
+    def consumer_class(self) -> type[WakeUpConsumer]:
+        return WakeUpConsumer
+
+    def declare_queue(self, queue_name: str) -> None:
+        # Without the delay queue: nothing of ours is ever delayed, and its consumer would poll for nothing.
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
+
+def make_broker(client: "redis.Redis") -> WakeUpBroker:
+    """A broker on this connection, with the queue of wake-ups declared."""
+    broker = WakeUpBroker(
+        client=client,
+        middleware=[],
+        namespace="tltw-queue",
+        maintenance_chance=MAINTENANCE_CHANCE,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
+        dead_message_ttl=DEAD_MESSAGE_TTL_MS,
+    )
+    broker.declare_queue(QUEUE)
+    return broker
+
+
+def wake(broker: WakeUpBroker, integration: str, subject: str) -> None:
+    """Sends one wake-up. Raises `redis.RedisError`; the event is safe in the ledger all the same."""
+    broker.enqueue(
+        dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=(integration, subject), kwargs={}, options={})
+    )
+
+
+def waiting(broker: WakeUpBroker) -> int:
+    """How many wake-ups wait in the queue."""
+    return int(broker.client.llen(f"{broker.namespace}:{QUEUE}"))

@@ -1,0 +1,81 @@
+"""Calls Teamleader: takes a call from the budget, sends it with a token, and replays it once after a 401."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from config.integrations import TeamleaderConnection
+from workers.clients.clock import Clock, utc_now
+from workers.clients.errors import ReconnectNeeded
+from workers.clients.http import Http
+from workers.clients.teamleader import protocol
+from workers.clients.teamleader.oauth import TokenStore
+from workers.clients.teamleader.protocol import Unauthorized
+from workers.clients.teamleader.rate_limit import CallBudget
+
+
+class TeamleaderClient:
+    """One Teamleader account. Safe for threads.
+
+    `reserved=True` says that the ledger's claim has already taken this call from the budget. Every method raises an
+    `ApiFailure`, or `redis.RedisError` when the store fails.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        connection: TeamleaderConnection,
+        tokens: TokenStore,
+        budget: CallBudget,
+        *,
+        now: Clock = utc_now,
+    ) -> None:
+        self._http = http
+        self._connection = connection
+        self._tokens = tokens
+        self._budget = budget
+        self._now = now
+
+    def contact(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002 # Teamleader's own word
+        return self.info("contact", id, reserved=reserved)
+
+    def company(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
+        return self.info("company", id, reserved=reserved)
+
+    def invoice(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
+        return self.info("invoice", id, reserved=reserved)
+
+    def customer(self, kind: str, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
+        """A customer as the subjects name it: `contact` or `company`, and its id."""
+        return self.info(kind, id, reserved=reserved)
+
+    def info(self, kind: str, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
+        """The record behind an id: `kind` is `contact`, `company` or `invoice`."""
+        action = protocol.INFO_ACTIONS[kind]
+        document = self.call(action, {"id": protocol.checked_id(id)}, reserved=reserved)
+        return protocol.data(action, document)
+
+    def me(self, *, reserved: bool = False) -> dict[str, object]:
+        """The user who connected the account; `account.id` is the id that webhooks carry."""
+        return protocol.data("users.me", self.call("users.me", {}, reserved=reserved))
+
+    def call(self, action: str, body: Mapping[str, object], *, reserved: bool = False) -> dict[str, object]:
+        """Any action; the answer's whole JSON object, empty after a 204."""
+        token = self._tokens.access_token()
+        try:
+            return self._send(action, body, token, reserved=reserved)
+        except Unauthorized:
+            renewed = self._tokens.renew(stale=token)
+        try:
+            return self._send(action, body, renewed, reserved=False)
+        except Unauthorized:
+            sentence = "Teamleader refuses a token it has just given us: connect again"
+            raise ReconnectNeeded("teamleader", sentence, status=401) from None
+
+    def _send(self, action: str, body: Mapping[str, object], token: str, *, reserved: bool) -> dict[str, object]:
+        if not reserved:
+            self._budget.take()
+        answer = self._http.send(protocol.request(self._connection.api_url, action, body, token))
+        seen = protocol.rate_limit(answer)
+        # A 429 means that nothing is left, whatever the headers say.
+        self._budget.observe(replace(seen, remaining=0) if answer.status == 429 else seen)
+        return protocol.read(action, answer, now=self._now())

@@ -1,0 +1,196 @@
+"""Keeps one Teamleader connection signed in: one token pair, encrypted in Redis, renewed by one process at a time.
+
+A refresh token works once. So the pair is written before it is used, a note is written before a refresh is begun, and
+whoever is refused looks first whether another process was faster.
+"""
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import redis
+import structlog
+
+from config.integrations import TeamleaderConnection
+from config.keys import IntegrationKeys
+from config.secrets import Cipher, SecretUnreadable
+from workers.clients.clock import Clock, utc_now
+from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
+from workers.clients.http import Http
+from workers.clients.locks import WAIT_SECONDS, Busy, OneAtATime
+from workers.clients.teamleader import oauth_protocol as protocol
+from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
+
+log = structlog.get_logger()
+IDLE = timedelta(days=1)
+EARLY_TRY_AGAIN = timedelta(minutes=1)
+# Pauses between the tries to store a new pair: the old one is used up, so a Redis that restarts must not cost us both.
+STORE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
+NOBODY = TokenPair(refresh="")
+
+
+class TokenStore:
+    """The tokens of one integration. Safe for threads; share one instance per process and integration.
+
+    The configured refresh token only starts a connection. It is used when the store holds nothing, or when the stored
+    one is refused and this one was configured after it: that is how a person reconnects by configuration.
+    """
+
+    def __init__(
+        self,
+        store: "redis.Redis",
+        keys: IntegrationKeys,
+        cipher: Cipher,
+        connection: TeamleaderConnection,
+        http: Http,
+        *,
+        now: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._key = keys.token
+        self._cipher = cipher
+        self._connection = connection
+        self._http = http
+        self._now = now
+        self._seed = sha256(connection.refresh_token.encode()).hexdigest()[:16]
+        self._one = OneAtATime(store, keys.lock("teamleader-token"), "teamleader")
+        self._held = NOBODY
+        self._no_early_try_before = datetime.min.replace(tzinfo=UTC)
+
+    def access_token(self) -> str:
+        """A token that works now, renewed at 80 % of its life. Raises as `renew` does."""
+        held, now = self._held, self._now()
+        if held.is_fresh(now):
+            return held.access
+        if held.is_usable(now):
+            return self._renewed_early(held, now)
+        return self.renew(stale=held.access)
+
+    def renew(self, stale: str) -> str:
+        """A token other than `stale`, which was refused or is over; somebody else may have it already.
+
+        Raises `ReconnectNeeded`, `Unavailable`, `Throttled`, or `redis.RedisError`.
+        """
+        return self._replace(stale).access
+
+    def connect_with_code(self, code: str, redirect_uri: str) -> None:
+        """Exchanges the code of the consent page and stores the pair."""
+        answer = self._http.send(protocol.code_request(self._connection, code, redirect_uri))
+        try:
+            pair = protocol.read_pair(answer, now=self._now(), seed=self._seed)
+        except GrantRefused as refused:
+            raise ReconnectNeeded("teamleader", _sentence(refused.code), code=refused.code) from None
+        self.store(pair)
+
+    def store(self, pair: TokenPair) -> None:
+        """Makes this the connection's pair, whatever was there before."""
+        with self._one.in_process(), self._one.everywhere():
+            self._write(replace(pair, seed=self._seed))
+
+    def keep_alive(self) -> bool:
+        """Renews a pair older than a day, so that a connection nobody uses does not die. True when it did."""
+        stored = self._read()
+        if self._now().timestamp() - stored.obtained_at < IDLE.total_seconds():
+            return False
+        self.renew(stale=stored.access)
+        return True
+
+    def _renewed_early(self, held: TokenPair, now: datetime) -> str:
+        """The old token still works, so nobody waits for the new one, and a failure to get it harms nobody yet."""
+        if now < self._no_early_try_before:
+            return held.access
+        try:
+            return self._replace(held.access, wait=0).access
+        except Busy:
+            return held.access
+        except (Unavailable, Throttled, ReconnectNeeded) as failure:
+            log.warning(
+                "The Teamleader token could not be renewed yet; the old one still works.", reason=failure.reason
+            )
+            self._no_early_try_before = now + EARLY_TRY_AGAIN
+            return held.access
+
+    def _replace(self, stale: str, *, wait: float = WAIT_SECONDS) -> TokenPair:
+        with self._one.in_process(wait=wait):
+            if self._serves_instead(self._held, stale):
+                return self._held
+            self._held = self._read()
+            if self._serves_instead(self._held, stale):
+                return self._held
+            with self._one.everywhere(wait=wait):
+                # Read again: while we waited for the lock its holder may have stored a new pair.
+                stored = self._read()
+                self._held = stored if self._serves_instead(stored, stale) else self._refresh(stored)
+                return self._held
+
+    def _serves_instead(self, pair: TokenPair, stale: str) -> bool:
+        return pair.access != stale and pair.is_usable(self._now())
+
+    def _refresh(self, stored: TokenPair) -> TokenPair:
+        try:
+            return self._spend(stored)
+        except GrantRefused as refused:
+            # Our lock may have ended while we waited, and another process been faster.
+            after = self._read()
+            if after.refresh != stored.refresh and after.is_usable(self._now()):
+                return after
+            if stored.seed == self._seed:
+                interrupted = stored.refreshing_since > 0
+                sentence = _sentence(refused.code, interrupted=interrupted)
+                raise ReconnectNeeded("teamleader", sentence, code=refused.code) from None
+        return self._start_over()
+
+    def _start_over(self) -> TokenPair:
+        """A refresh token was configured after the pair that is now refused."""
+        try:
+            return self._spend(self._configured())
+        except GrantRefused as refused:
+            raise ReconnectNeeded("teamleader", _sentence(refused.code), code=refused.code) from None
+
+    def _spend(self, pair: TokenPair) -> TokenPair:
+        """Uses the refresh token up. After a crash in here the note tells the next one that it may be used up."""
+        now = self._now()
+        self._write(replace(pair, refreshing_since=now.timestamp()))
+        answer = self._http.send(protocol.refresh_request(self._connection, pair.refresh))
+        new = protocol.read_pair(answer, now=now, refresh=pair.refresh, seed=pair.seed)
+        self._write_surely(new)
+        return new
+
+    def _configured(self) -> TokenPair:
+        return TokenPair(refresh=self._connection.refresh_token, seed=self._seed)
+
+    def _read(self) -> TokenPair:
+        stored = self._store.get(self._key)
+        if stored is None:
+            if not self._connection.refresh_token:
+                raise ReconnectNeeded("teamleader", "Teamleader is not connected yet: there is no refresh token")
+            return self._configured()
+        try:
+            return TokenPair.from_json(json.loads(self._cipher.decrypt(_as_bytes(stored))))
+        except SecretUnreadable as error:
+            raise ReconnectNeeded("teamleader", str(error)) from error
+
+    def _write(self, pair: TokenPair) -> None:
+        self._store.set(self._key, self._cipher.encrypt(json.dumps(pair.as_json())))
+
+    def _write_surely(self, pair: TokenPair) -> None:
+        for pause in STORE_PAUSES_SECONDS:
+            try:
+                return self._write(pair)
+            except redis.RedisError:
+                time.sleep(pause)
+        return self._write(pair)
+
+
+def _as_bytes(stored: object) -> bytes:
+    assert isinstance(stored, bytes), "the store's client must not decode answers"
+    return stored
+
+
+def _sentence(code: str, *, interrupted: bool = False) -> str:
+    if code in ("invalid_client", "unauthorized_client"):
+        return "Teamleader does not accept our client id or client secret"
+    why = " (a refresh was begun earlier and its answer never arrived)" if interrupted else ""
+    return f"Teamleader no longer accepts our refresh token{why}: connect again"

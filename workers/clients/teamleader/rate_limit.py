@@ -1,0 +1,60 @@
+"""The budget of calls to one Teamleader account: a sliding minute in Redis, shared by all processes.
+
+Teamleader allows 200 calls per sliding 60 s and account. Time is Redis' own, so no two processes disagree about it.
+"""
+
+from datetime import timedelta
+from importlib import resources
+from typing import cast
+
+import redis
+
+from config.keys import IntegrationKeys
+from workers.clients.clock import Clock, utc_now
+from workers.clients.errors import Throttled
+from workers.clients.teamleader.protocol import RateLimit
+
+# Fewer calls left than this at Teamleader: somebody else uses the account too, or we counted wrongly.
+FEW_LEFT = 10
+WINDOW = timedelta(seconds=60)
+
+
+class CallBudget:
+    """The calls one integration may make. A smaller `calls_per_minute` over the same keys is a share of the same budget."""
+
+    def __init__(
+        self,
+        store: "redis.Redis",
+        keys: IntegrationKeys,
+        *,
+        calls_per_minute: int,
+        now: Clock = utc_now,
+    ) -> None:
+        self._script = store.register_script(resources.files(__package__).joinpath("rate_limit.lua").read_text())
+        self._key = keys.calls("teamleader")
+        self._calls_per_minute = calls_per_minute
+        self._now = now
+
+    def take(self) -> None:
+        """Takes one call. Raises `Throttled` when none is free; Teamleader itself was not asked."""
+        wait_ms = self._run("take", self._calls_per_minute)
+        if wait_ms > 0:
+            until = self._now() + timedelta(milliseconds=wait_ms)
+            raise Throttled("teamleader", "our own limit of calls per minute is reached", until=until, status=None)
+
+    def observe(self, seen: RateLimit) -> None:
+        """Corrects our window by what an answer says Teamleader counts, so that it never shows more free calls.
+
+        Costs a round trip only when it matters: when fewer calls are left at Teamleader than a full window of ours leaves
+        (limit - calls per minute, at least `FEW_LEFT`), so not even while we work at full speed alone.
+        """
+        if seen.remaining is None:
+            return
+        limit = seen.limit if seen.limit is not None else self._calls_per_minute
+        if seen.remaining < max(FEW_LEFT, limit - self._calls_per_minute):
+            until_reset = seen.reset - self._now() if seen.reset else timedelta(0)
+            counted_there = self._calls_per_minute - seen.remaining
+            self._run("correct", counted_there, round(until_reset / timedelta(milliseconds=1)))
+
+    def _run(self, *arguments: str | int) -> int:
+        return cast(int, self._script(keys=[self._key], args=list(arguments)))

@@ -1,0 +1,107 @@
+"""The clock: wakes what is due and keeps connections fresh. Two clocks are harmless: every step is an atomic script or a lock."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import redis
+import structlog
+
+from config.keys import CLOCK_TICKED, IntegrationKeys
+from workers.broker import waiting
+from workers.clients.errors import ApiFailure
+from workers.ledger import due
+from workers.registration import register
+from workers.services import Services
+
+TICK = timedelta(milliseconds=250)
+# After a failed tick: the store is away.
+RECOVER = timedelta(seconds=1)
+CONNECT_EVERY = timedelta(seconds=15)
+REGISTER_EVERY = timedelta(days=1)
+WAKE_AT_MOST = 128
+WAKE_PER_INTEGRATION = 8
+# More wake-ups than this are not put into the queue: they would only wait there.
+QUEUE_FULL = 256
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Clock:
+    """Runs until `stop` is called."""
+
+    services: Services
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _next: dict[str, float] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Ticks until stopped. A store that is away is waited for; work that is slow never delays a tick."""
+        upkeep = threading.Thread(target=self._upkeep, name="upkeep", daemon=True)
+        upkeep.start()
+        while not self._stopped.is_set():
+            pause = TICK
+            try:
+                tick(self.services)
+            except redis.RedisError as error:
+                log.warning("The store does not answer; the clock waits for it.", error=type(error).__name__)
+                pause = RECOVER
+            if not upkeep.is_alive():
+                raise RuntimeError("the upkeep thread died; see the log above")
+            self._stopped.wait(pause.total_seconds())
+
+    def _upkeep(self) -> None:
+        while not self._stopped.wait(0.5):
+            for integration in self.services.integrations():
+                self._every(CONNECT_EVERY, f"connect:{integration.id}", partial(self._connect, integration.id))
+
+    def _every(self, interval: timedelta, name: str, step: Callable[[], object]) -> None:
+        if time.monotonic() < self._next.get(name, 0):
+            return
+        self._next[name] = time.monotonic() + interval.total_seconds()
+        try:
+            step()
+        except ApiFailure as failure:
+            log.warning("Upkeep failed; it will be tried again.", step=name, reason=failure.reason, api=failure.api)
+        except redis.RedisError as error:
+            log.warning("Upkeep needs the store, which does not answer.", step=name, error=type(error).__name__)
+
+    def _connect(self, name: str) -> None:
+        learn_account(self.services, name)
+        self.services.tokens(self.services.integration(name)).keep_alive()
+        self._every(REGISTER_EVERY, f"register:{name}", partial(register, self.services, name))
+
+
+def tick(services: Services) -> int:
+    """Wakes what is due, releases what was held, and notes that the clock is alive; answers how many were woken."""
+    seconds, micros = services.store.time()
+    services.store.set(CLOCK_TICKED, seconds * 1000 + micros // 1000)
+    if waiting(services.broker) >= QUEUE_FULL:
+        return 0
+    found = due(services.scripts, most=WAKE_AT_MOST, share=WAKE_PER_INTEGRATION)
+    for integration, number in found.release:
+        services.ledger(integration).release_held(number)
+    for integration, subject in found.wake:
+        services.wake(integration, subject)
+    return len(found.wake)
+
+
+def learn_account(services: Services, name: str) -> str:
+    """The id of the integration's Teamleader account, asked once (`users.me`) and kept: webhooks must name it."""
+    keys = IntegrationKeys(name)
+    known = services.store.get(keys.account)
+    if known:
+        return known.decode()  # type: ignore[union-attr] # bytes: we never ask for decoded answers
+    me = services.tools(name).teamleader.me()
+    account = me.get("account")
+    account_id = str(account.get("id")) if isinstance(account, dict) else ""
+    if account_id:
+        services.store.set(keys.account, account_id)
+        log.info("Connected to Teamleader.", integration=name)
+    return account_id

@@ -1,0 +1,69 @@
+-- claim: a worker asks to be the one that works on the subject.
+-- ARGV: integration, subject, token, lease ms, jitter 0..1, leases allowed at once, then per API: name, calls per minute (0 = unlimited)
+-- KEYS[10..]: per API its pause, circuit and calls keys.
+-- Answers {'claimed', want, why, attempts, first failure, must write, auto-update, fingerprint, event, probing, state, last outcome}
+-- or {'refused', reason, try again at (ms)}.
+local token, lease, jitter, allowed = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local KILLS = 5
+
+local function refused(reason, at)
+  if at then schedule(at) end
+  return {'refused', reason, tostring(at or 0)}
+end
+
+local wanted = get('w')
+if not wanted then return refused('settled') end
+if number('l') > now then return refused('leased', number('l')) end
+local state = redis.call('HGET', OPTIONS, 'state') or 'active'
+if state ~= 'active' then return refused('integration_' .. state) end
+if number('c') >= KILLS then
+  bury('kills_worker', cjson.encode({reason = 'kills_worker', attempts = number('c')}))
+  return refused('kills_worker')
+end
+
+local apis = (#ARGV - 6) / 2
+for i = 0, apis - 1 do
+  local paused = tonumber(redis.call('GET', KEYS[10 + i * 3]) or '0')
+  if paused > now then return refused('paused', paused + math.floor(jitter * 2000)) end
+  local open = tonumber(redis.call('HGET', KEYS[11 + i * 3], 'u') or '0')
+  if open > now then return refused('circuit_open', open + math.floor(jitter * 2000)) end
+end
+
+redis.call('ZREMRANGEBYSCORE', LEASES, '-inf', now)
+if redis.call('ZCARD', LEASES) >= allowed then return refused('busy', now + 200 + math.floor(jitter * 500)) end
+
+for i = 0, apis - 1 do
+  local limit, calls = tonumber(ARGV[8 + i * 2]), KEYS[12 + i * 3]
+  if limit > 0 then
+    local oldest = tonumber(redis.call('LINDEX', calls, 0) or 'inf')
+    while oldest <= now - 60000 do
+      redis.call('LPOP', calls)
+      oldest = tonumber(redis.call('LINDEX', calls, 0) or 'inf')
+    end
+    if redis.call('LLEN', calls) >= limit then return refused('no_budget', oldest + 60000 + math.floor(jitter * 2000)) end
+  end
+end
+for i = 0, apis - 1 do
+  if tonumber(ARGV[8 + i * 2]) > 0 then
+    redis.call('RPUSH', KEYS[12 + i * 3], now)
+    redis.call('PEXPIRE', KEYS[12 + i * 3], 60000)
+  end
+end
+
+-- A circuit whose time is up lets this one worker through and keeps the others away meanwhile.
+local probing = 0
+for i = 0, apis - 1 do
+  if redis.call('HEXISTS', KEYS[11 + i * 3], 'u') == 1 then
+    redis.call('HSET', KEYS[11 + i * 3], 'u', now + lease)
+    probing = 1
+  end
+end
+
+-- An unreleased lease: its worker was killed, or is slow and may still write. Look again two leases later.
+if get('t') then redis.call('HSET', SUBJECT, 'v', '1') end
+redis.call('HINCRBY', SUBJECT, 'c', 1)
+redis.call('HSET', SUBJECT, 't', token, 'l', now + lease)
+redis.call('ZADD', LEASES, now + lease, subject)
+schedule(now + lease)
+return {'claimed', wanted, get('y') or '', get('a') or '0', get('ff') or '0', get('v') and 1 or 0,
+  auto_update_on() and 1 or 0, get('h') or '', get('e') or '', probing, get('f') or '0', tostring(now), get('s') or '0'}

@@ -1,0 +1,66 @@
+-- due: hands the clock the subjects to wake, a few of each integration, within what that integration may do now.
+-- KEYS[1]: the index of integrations by their earliest due time
+-- ARGV: subjects at most in all, subjects at most per integration, time until a lost wake-up is repeated (ms), default calls per minute
+-- Answers two flat lists: integration, subject, … to wake; integration, number, … of held subjects to release
+local most, share, again_after, default_limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SCAN, RELEASE_BELOW, CLOSED_FOR = 200, 50, 5000
+local found, to_release = {}, {}
+
+local function later(integration, at) redis.call('ZADD', KEYS[1], at, integration) end
+
+-- Until when the integration must not be woken, or 0.
+local function closed_until(prefix)
+  local state = redis.call('HGET', prefix .. 'options', 'state') or 'active'
+  if state ~= 'active' then return now + CLOSED_FOR end
+  local closed = 0
+  for _, api in ipairs({'teamleader', 'twikey'}) do
+    closed = math.max(closed, tonumber(redis.call('GET', prefix .. 'pause:' .. api) or '0'))
+    closed = math.max(closed, tonumber(redis.call('HGET', prefix .. 'circuit:' .. api, 'u') or '0'))
+  end
+  return closed > now and closed or 0
+end
+
+local function free_calls(prefix)
+  local calls = prefix .. 'calls:teamleader'
+  while tonumber(redis.call('LINDEX', calls, 0) or 'inf') <= now - 60000 do redis.call('LPOP', calls) end
+  local limit = tonumber(redis.call('HGET', prefix .. 'options', 'calls_per_minute') or default_limit)
+  local oldest = tonumber(redis.call('LINDEX', calls, 0) or now)
+  return limit - redis.call('LLEN', calls), oldest + 60000
+end
+
+-- Switching auto-update on catches up: how many held subjects may become owed now.
+local function room_for_held(prefix)
+  if redis.call('HGET', prefix .. 'options', 'auto_update') ~= 'on' then return 0 end
+  return math.min(RELEASE_BELOW - redis.call('ZCARD', prefix .. 'due'), redis.call('ZCARD', prefix .. 'held'))
+end
+
+local function wake_some_of(integration)
+  local prefix = '{tltw:' .. integration .. '}:'
+  local closed = closed_until(prefix)
+  if closed > 0 then return later(integration, closed) end
+  local room_held = room_for_held(prefix)
+  if room_held > 0 then
+    to_release[#to_release + 1] = integration
+    to_release[#to_release + 1] = room_held
+  end
+  local free, free_at = free_calls(prefix)
+  if free <= 0 then return later(integration, free_at) end
+  local room = math.min(share, free, most - #found / 2)
+  local due = prefix .. 'due'
+  for _, subject in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, room)) do
+    redis.call('ZADD', due, now + again_after, subject)
+    found[#found + 1] = integration
+    found[#found + 1] = subject
+  end
+  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+  if first[2] then return later(integration, first[2]) end
+  if redis.call('EXISTS', prefix .. 'held') == 0 then redis.call('ZREM', KEYS[1], integration) else later(integration, now + CLOSED_FOR) end
+end
+
+for _, integration in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, SCAN)) do
+  if #found / 2 >= most then break end
+  wake_some_of(integration)
+end
+return {found, to_release}

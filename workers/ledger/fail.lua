@@ -1,0 +1,41 @@
+-- fail: the work did not come to an outcome; again later, or dead.
+-- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
+--       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms)
+-- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
+-- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
+local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local delay, story, api_failed = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
+local threshold, shortest, longest = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+
+if api_failed then
+  local failures = redis.call('HINCRBY', KEYS[10], 'n', 1)
+  redis.call('PEXPIRE', KEYS[10], 86400000)
+  if failures >= threshold then
+    local opening = math.min(longest, shortest * 2 ^ math.min(failures - threshold, 16))
+    redis.call('HSET', KEYS[10], 'u', now + math.floor(opening))
+  end
+end
+for i = 12, #KEYS do redis.call('DEL', KEYS[i]) end
+if action == 'defer' and delay > 0 then redis.call('SET', KEYS[11], now + delay, 'PX', delay) end
+
+if get('t') ~= token then return lost(causes) end
+release_lease()
+
+if action == 'dead' then
+  if get('w') ~= seen then
+    record('again', reason)
+    schedule(now)
+    return {'again'}
+  end
+  bury(reason, story)
+  return {'dead'}
+end
+if action == 'retry' then
+  redis.call('HINCRBY', SUBJECT, 'a', 1)
+  redis.call('HSETNX', SUBJECT, 'ff', now)
+end
+local at = now + delay
+if action == 'retry' and get('w') ~= seen then at = math.min(at, now + 1000) end
+schedule(at)
+record(action, reason)
+return {action, tostring(at)}

@@ -1,0 +1,342 @@
+"""The ledger: per subject what is owed, who works on it and how it ended. The truth of this service.
+
+Every change is one atomic Lua script (the `.lua` files beside this module, each with its contract in its first lines).
+It never talks to an API and never sends a message.
+"""
+
+import random
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Any, Literal, cast
+
+import redis
+from redis.commands.core import Script
+
+from config.keys import NEXT_DUE, IntegrationKeys
+from workers.ledger.records import (
+    Account,
+    Activity,
+    Causes,
+    Claim,
+    DeadLetter,
+    Marked,
+    Outcome,
+    Refusal,
+    Story,
+    SubjectState,
+    from_letters,
+    from_ms,
+    to_letters,
+)
+
+# More than one whole HTTP budget (15 s): a slow worker is not overtaken, a killed one's customer is free again soon.
+LEASE = timedelta(seconds=20)
+# A wake-up that got lost is repeated after this time.
+WAKE_AGAIN_AFTER = timedelta(seconds=5)
+# Workers of one integration at a time: a hanging API cannot take every thread.
+LEASES_PER_INTEGRATION = 4
+CIRCUIT_OPENS_AFTER = 5
+CIRCUIT_SHORTEST = timedelta(seconds=2)
+CIRCUIT_LONGEST = timedelta(minutes=5)
+APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
+
+StillMine = Literal["mine", "lost", "off", "paused"]
+CommitAnswer = Literal["settled", "again", "verify", "lost"]
+FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
+
+
+class Scripts:
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
+
+    def __init__(self, store: "redis.Redis") -> None:
+        self.store = store
+        folder = resources.files("workers.ledger")
+        common = folder.joinpath("common.lua").read_text()
+        # due.lua works over all integrations and shares nothing with the others.
+        self.due = store.register_script(folder.joinpath("due.lua").read_text())
+        self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
+            store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
+            for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the clock should do: subjects to wake, and how many held subjects to release, by integration."""
+
+    wake: tuple[tuple[str, str], ...]
+    release: tuple[tuple[str, int], ...]
+
+
+def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: int = 190) -> Due:
+    """Pops and bumps up to `most` due subjects, at most `share` of each integration."""
+    wake, release = scripts.due(keys=[NEXT_DUE], args=[most, share, _ms(WAKE_AGAIN_AFTER), default_calls_per_minute])
+    return Due(
+        tuple((one.decode(), two.decode()) for one, two in _pairs(wake)),
+        tuple((one.decode(), int(two)) for one, two in _pairs(release)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger of one integration. Cheap to make; every method raises `redis.RedisError` when the store fails."""
+
+    scripts: Scripts
+    integration: str
+    calls_per_minute: int = 190
+    lease: timedelta = LEASE
+    keys: IntegrationKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", IntegrationKeys(self.integration))
+
+    # -- what comes in -------------------------------------------------------------------------------
+
+    def mark(
+        self,
+        subject: str,
+        causes: Causes,
+        *,
+        event_id: str = "",
+        delay: timedelta = timedelta(0),
+        seen_id: str = "",
+    ) -> Marked:
+        """Records that the subject should be looked at. Once this returns, the event cannot be lost.
+
+        With `seen_id`, an id that was accepted before (24 h) changes nothing and answers `duplicate`.
+        """
+        automatic = all(cause.automatic for cause in causes)
+        seen = self.keys.seen(seen_id) if seen_id else ""
+        args = [to_letters(causes), int(automatic), event_id, _ms(delay), seen]
+        answer = self._run(self.scripts.mark, subject, args)
+        match answer[0]:
+            case b"duplicate":
+                return Marked(accepted=False, duplicate=True)
+            case b"skipped":
+                return Marked(accepted=False, skipped_reason="auto_update_off")
+            case _:
+                return Marked(accepted=True, wake=answer[1] == 1)
+
+    # -- the work ------------------------------------------------------------------------------------
+
+    def claim(self, subject: str) -> Claim | Refusal:
+        """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader."""
+        token = secrets.token_urlsafe(9)
+        limits = {"teamleader": self.calls_per_minute, "twikey": 0}
+        keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
+        args: list[object] = [token, _ms(self.lease), random.random(), LEASES_PER_INTEGRATION]  # noqa: S311 # jitter
+        args += [item for api in APIS for item in (api, limits[api])]
+        answer = self._run(self.scripts.claim, subject, args, keys)
+        if answer[0] == b"refused":
+            return Refusal(answer[1].decode(), from_ms(answer[2]))
+        now = from_ms(answer[11])
+        assert now is not None
+        return Claim(
+            subject=subject,
+            token=token,
+            want=int(answer[1]),
+            causes=from_letters(answer[2].decode()),
+            attempts=int(answer[3]),
+            first_failed=from_ms(answer[4]),
+            must_write=answer[5] == 1,
+            auto_update=answer[6] == 1,
+            fingerprint=answer[7].decode(),
+            event_id=answer[8].decode(),
+            probing=answer[9] == 1,
+            wanted_since=from_ms(answer[10]),
+            at=now,
+            last_synced=from_ms(answer[12]),
+        )
+
+    def still_mine(
+        self, claim: Claim, api: Literal["teamleader", "twikey"], *, automatic: bool, writes: bool
+    ) -> StillMine:
+        """Asked before every call. Renews the lease; `automatic` work also needs auto-update to be on still."""
+        args = [claim.token, _ms(self.lease), int(automatic), int(writes)]
+        answer = self._run(self.scripts.still_mine, claim.subject, args, [self.keys.pause(api)])
+        return cast(StillMine, answer.decode())
+
+    def commit(
+        self,
+        claim: Claim,
+        outcome: Outcome,
+        *,
+        reason: str = "",
+        fingerprint: str = "",
+        source_updated_at: str = "",
+        hold: bool = False,
+        answered: Iterable[str] = (),
+    ) -> CommitAnswer:
+        """Ends the work with an outcome. `answered`: the APIs that served us well, whose circuits close."""
+        args = [claim.token, claim.want, to_letters(claim.causes), outcome, reason]
+        args += [fingerprint, source_updated_at, _ms(self.lease), int(hold)]
+        circuits = [self.keys.circuit(api) for api in answered]
+        answer = self._run(self.scripts.commit, claim.subject, args, circuits)
+        return cast(CommitAnswer, answer[0].decode())
+
+    def fail(
+        self,
+        claim: Claim,
+        action: Literal["retry", "defer", "dead"],
+        *,
+        reason: str,
+        api: str = "teamleader",
+        api_failed: bool = False,
+        delay: timedelta = timedelta(0),
+        story: Story | None = None,
+        answered: Iterable[str] = (),
+    ) -> FailAnswer:
+        """Ends the work without an outcome: again after `delay`, or dead.
+
+        `defer` uses up no attempt; with a delay it also pauses that API for the whole integration.
+        """
+        args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
+        args += [story.to_json() if story else "{}", int(api_failed)]
+        args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST)]
+        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
+        answer = self._run(self.scripts.fail, claim.subject, args, keys)
+        return cast(FailAnswer, answer[0].decode())
+
+    # -- what operators turn -------------------------------------------------------------------------
+
+    def discard(self, subject: str, reason: str) -> bool:
+        """Gives a dead letter up; False when the subject is not dead."""
+        return bool(self._run(self.scripts.discard, subject, [reason]))
+
+    def release_held(self, most: int) -> int:
+        """Makes up to `most` subjects owed that were held while auto-update was off; answers how many."""
+        subjects = cast(list[bytes], self._store.zrange(self.keys.held, 0, most - 1))
+        return sum(int(self._run(self.scripts.release, subject.decode(), [])) for subject in subjects)
+
+    def auto_update(self) -> bool:
+        return self._store.hget(self.keys.options, "auto_update") == b"on"
+
+    def set_auto_update(self, on: bool) -> None:
+        """Turns the option. Switching on lets the clock release what was held."""
+        pipeline = self._store.pipeline()
+        pipeline.hset(self.keys.options, "auto_update", "on" if on else "off")
+        pipeline.zadd(NEXT_DUE, {self.integration: 0}, lt=True)
+        pipeline.execute()
+
+    def state(self) -> str:
+        """`active`, or why the integration's work is held: `paused`, `reconnect_needed`."""
+        return cast(bytes, self._store.hget(self.keys.options, "state") or b"active").decode()
+
+    def set_state(self, state: str) -> None:
+        pipeline = self._store.pipeline()
+        pipeline.hset(self.keys.options, "state", state)
+        pipeline.zadd(NEXT_DUE, {self.integration: 0}, lt=True)
+        pipeline.execute()
+
+    def begin(self, *, auto_update: bool) -> None:
+        """Gives a new integration its first options; an existing one keeps what operators chose."""
+        pipeline = self._store.pipeline()
+        pipeline.hsetnx(self.keys.options, "auto_update", "on" if auto_update else "off")
+        pipeline.hset(self.keys.options, "calls_per_minute", self.calls_per_minute)
+        pipeline.execute()
+
+    # -- what one can see ----------------------------------------------------------------------------
+
+    def look(self, subject: str) -> SubjectState | None:
+        """What is known of a subject; None when it was never heard of."""
+        pipeline = self._store.pipeline()
+        pipeline.hgetall(self.keys.subject(subject))
+        pipeline.zscore(self.keys.due, subject)
+        pipeline.zscore(self.keys.held, subject)
+        record, due_at, held = pipeline.execute()
+        if not record:
+            return None
+        text = {name.decode(): value.decode() for name, value in record.items()}
+        return SubjectState(
+            subject=subject,
+            owed="w" in text,
+            causes=from_letters(text.get("y", "")),
+            wanted_since=from_ms(text.get("f")),
+            due=from_ms(due_at),
+            leased_until=from_ms(text.get("l")),
+            attempts=int(text.get("a", 0)),
+            outcome=text.get("o", ""),
+            reason=text.get("r", ""),
+            ended=from_ms(text.get("k")),
+            synced=from_ms(text.get("s")),
+            source_updated_at=text.get("u", ""),
+            event_id=text.get("e", ""),
+            held=held is not None,
+            story=Story.from_json(text["d"]) if "d" in text else None,
+        )
+
+    def account(self) -> Account:
+        """The books, read at one instant."""
+        pipeline = self._store.pipeline(transaction=True)
+        pipeline.hgetall(self.keys.counts)
+        pipeline.zcard(self.keys.due)
+        counts, pending = pipeline.execute()
+        names = ("accepted", "synced", "unchanged", "coalesced", "skipped", "gone", "dead")
+        return Account(**{name: int(counts.get(name.encode(), 0)) for name in names}, pending=pending)
+
+    def counts(self) -> dict[str, int]:
+        """Every counter, including those by reason (`skipped:auto_update_off`)."""
+        stored = cast(dict[bytes, bytes], self._store.hgetall(self.keys.counts))
+        return {name.decode(): int(value) for name, value in stored.items()}
+
+    def oldest_owed(self) -> datetime | None:
+        """When the subject that is due first became due; None when nothing is owed."""
+        first = cast(list[tuple[bytes, float]], self._store.zrange(self.keys.due, 0, 0, withscores=True))
+        return from_ms(str(first[0][1])) if first else None
+
+    def dead_count(self) -> int:
+        return int(self._store.zcard(self.keys.dead))
+
+    def held_count(self) -> int:
+        return int(self._store.zcard(self.keys.held))
+
+    def dead_letters(self, *, offset: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """The dead letters, oldest first."""
+        found = cast(
+            list[tuple[bytes, float]],
+            self._store.zrange(self.keys.dead, offset, offset + limit - 1, withscores=True),
+        )
+        pipeline = self._store.pipeline()
+        for subject, _ in found:
+            pipeline.hget(self.keys.subject(subject.decode()), "d")
+        letters = []
+        for (subject, died), story in zip(found, pipeline.execute(), strict=True):
+            at = from_ms(str(died))
+            if story is not None and at is not None:
+                letters.append(DeadLetter(subject.decode(), at, Story.from_json(story)))
+        return letters
+
+    def activity(self, *, newest: int = 100) -> list[Activity]:
+        """The last things that happened, oldest first."""
+        entries = cast(list[Any], self._store.xrevrange(self.keys.activity, count=newest))
+        return [_activity(entry_id, fields) for entry_id, fields in reversed(entries)]
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    @property
+    def _store(self) -> "redis.Redis":
+        return self.scripts.store
+
+    def _run(self, script: Script, subject: str, args: Sequence[object], more_keys: Sequence[str] = ()) -> Any:
+        keys = self.keys
+        names = [keys.subject(subject), keys.due, keys.leases, keys.dead, keys.held, keys.counts, keys.activity]
+        return script(
+            keys=[*names, keys.options, NEXT_DUE, *more_keys], args=[self.integration, subject, *map(str, args)]
+        )
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:
+    at = from_ms(entry_id.split(b"-")[0])
+    assert at is not None
+    return Activity(at, fields[b"s"].decode(), fields[b"k"].decode(), fields[b"r"].decode(), fields[b"e"].decode())

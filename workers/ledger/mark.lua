@@ -1,0 +1,26 @@
+-- mark: an event says "look at this subject".
+-- ARGV: integration, subject, cause letters, 1 if automatic, event id, delay ms, key of the event id if it must be new
+-- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'} or {'duplicate'}.
+local causes, automatic, event, delay, seen = ARGV[3], ARGV[4] == '1', ARGV[5], tonumber(ARGV[6]), ARGV[7]
+local WAKE_UP_TO = 32 -- beyond this many owed subjects the clock paces the work; more messages would only queue
+local SEEN_SECONDS = 86400
+
+if seen ~= '' and not redis.call('SET', seen, '1', 'NX', 'EX', SEEN_SECONDS) then return {'duplicate'} end
+
+if automatic and not auto_update_on() then
+  count('accepted')
+  count('skipped')
+  count('skipped:auto_update_off')
+  redis.call('ZADD', HELD, now, subject)
+  redis.call('HSET', SUBJECT, 'hy', merged(get('hy'), causes), 'e', event)
+  if redis.call('HEXISTS', SUBJECT, 'w') == 0 and redis.call('ZSCORE', DEAD, subject) == false then
+    redis.call('HSET', SUBJECT, 'o', 'skipped', 'r', 'auto_update_off', 'k', now)
+  end
+  record('skipped', 'auto_update_off')
+  return {'skipped'}
+end
+
+local owed = want(causes, event, now + delay)
+record('marked', causes, event)
+local useful = not owed and delay == 0 and redis.call('ZCARD', DUE) <= WAKE_UP_TO
+return {'accepted', useful and 1 or 0}

@@ -1,0 +1,174 @@
+"""The words of the ledger: why a subject is looked at, and what became of it."""
+
+import enum
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+
+class Cause(enum.StrEnum):
+    """Why a subject should be looked at. The value is the letter that the ledger keeps."""
+
+    WEBHOOK = "w"
+    ADDED = "a"
+    INVOICE = "i"
+    INVOICE_MANUAL = "m"
+    OPERATOR = "o"
+    REPLAY = "r"
+    SWEEP = "s"
+    DELETED = "x"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the auto-update option decides about it."""
+        return self in AUTOMATIC
+
+
+AUTOMATIC = frozenset({Cause.WEBHOOK, Cause.ADDED, Cause.INVOICE, Cause.SWEEP})
+Causes = frozenset[Cause]
+
+
+class Outcome(enum.StrEnum):
+    SYNCED = "synced"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    GONE = "gone"
+    DEAD = "dead"
+
+
+def to_letters(causes: Causes) -> str:
+    return "".join(sorted(causes))
+
+
+def from_letters(letters: str) -> Causes:
+    return frozenset(Cause(letter) for letter in letters)
+
+
+def from_ms(text: bytes | str | None) -> datetime | None:
+    """A time as the ledger keeps it (ms since 1970), or None for absent or zero."""
+    value = int(float(text or 0))
+    return datetime.fromtimestamp(value / 1000, UTC) if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it."""
+
+    accepted: bool
+    wake: bool = False
+    skipped_reason: str = ""
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on one subject, and what the ledger knows about it. Only its holder may write the customer."""
+
+    subject: str
+    token: str
+    want: int
+    causes: Causes
+    attempts: int
+    first_failed: datetime | None
+    must_write: bool
+    auto_update: bool
+    fingerprint: str
+    event_id: str
+    probing: bool
+    wanted_since: datetime | None
+    at: datetime
+    last_synced: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A claim that was not granted: `settled`, `leased`, `paused`, `circuit_open`, `busy`, `no_budget`, …"""
+
+    reason: str
+    again_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How a subject died: everything an operator needs, and no personal data."""
+
+    reason: str
+    sentence: str = ""
+    api: str = ""
+    status: int | None = None
+    code: str = ""
+    field: str = ""
+    problems: tuple[tuple[str, str], ...] = ()
+    attempts: int = 0
+    event_id: str = ""
+
+    def to_json(self) -> str:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Self:
+        values = json.loads(text)
+        values["problems"] = tuple((field, sentence) for field, sentence in values.get("problems", ()))
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A subject that failed for good, kept until a person acts or a later sync succeeds."""
+
+    subject: str
+    died: datetime
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectState:
+    """What the ledger knows of one subject. All times are aware; None = never."""
+
+    subject: str
+    owed: bool
+    causes: Causes
+    wanted_since: datetime | None
+    due: datetime | None
+    leased_until: datetime | None
+    attempts: int
+    outcome: str
+    reason: str
+    ended: datetime | None
+    synced: datetime | None
+    source_updated_at: str
+    event_id: str
+    held: bool
+    story: Story | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The ledger's books (promise P5): every accepted event is somewhere."""
+
+    accepted: int
+    synced: int
+    unchanged: int
+    coalesced: int
+    skipped: int
+    gone: int
+    dead: int
+    pending: int
+
+    @property
+    def adds_up(self) -> bool:
+        ended = self.synced + self.unchanged + self.coalesced + self.skipped + self.gone + self.dead
+        return self.accepted == ended + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One line of the story: what happened to which subject."""
+
+    at: datetime
+    subject: str
+    what: str
+    detail: str
+    event_id: str

@@ -1,0 +1,176 @@
+"""What an operator can do: one function per act. The command line and the console call these and nothing else."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from config.webhook_address import webhook_address
+from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
+from workers.ledger import Cause, Ledger
+from workers.ledger.records import Account, DeadLetter, SubjectState
+from workers.services import Services
+
+KINDS = ("contact", "company")
+REPLAY_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field: what Twikey has now and what we would send. None = not there."""
+
+    field: str
+    twikey: str | None
+    ours: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a sync would do, without doing it. `customer` is None when it cannot be mapped; then `problems` says why."""
+
+    subject: str
+    number: str
+    source: Mapping[str, object]
+    customer: TwikeyCustomer | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Remark, ...]
+    in_twikey: Mapping[str, object] | None
+    differences: tuple[Difference, ...]
+    state: SubjectState | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationView:
+    """One integration at a glance."""
+
+    id: str
+    auto_update: bool
+    state: str
+    account: Account
+    dead: int
+    held: int
+    oldest_owed: datetime | None
+
+
+def new_event_id() -> str:
+    """An id that follows an event through ledger and logs."""
+    return "ev_" + secrets.token_urlsafe(9)
+
+
+def subject_of(kind: str, customer_id: str) -> str:
+    """The subject of a customer. Raises ValueError for anything that is not a customer of Teamleader."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is not a kind of customer: say contact or company")
+    if not customer_id or len(customer_id) > 64 or not customer_id.replace("-", "").isalnum():
+        raise ValueError("that is not a Teamleader id: it looks like 2a39e420-3ba3-4384-8024-fa702ef99c9f")
+    return f"{kind}:{customer_id}"
+
+
+def refresh(services: Services, integration: str, subject: str) -> str:
+    """Asks for one customer to be brought up to date, also with auto-update off; answers the event id."""
+    return _mark(services, integration, subject, Cause.OPERATOR)
+
+
+def replay(services: Services, integration: str, subject: str) -> str | None:
+    """Asks for a dead letter to be tried again; None when it is not dead (any more), which is harmless."""
+    state = services.ledger(integration).look(subject)
+    if state is None or state.story is None:
+        return None
+    return _mark(services, integration, subject, Cause.REPLAY)
+
+
+def dead_letters(services: Services, integration: str, *, reason: str = "") -> Iterator[DeadLetter]:
+    """The dead letters, oldest first, optionally of one reason only."""
+    ledger, offset = services.ledger(integration), 0
+    while page := ledger.dead_letters(offset=offset, limit=REPLAY_BATCH):
+        offset += len(page)
+        yield from (letter for letter in page if not reason or letter.story.reason == reason)
+
+
+def discard(services: Services, integration: str, subject: str, why: str) -> bool:
+    """Gives a dead letter up, for a reason that is kept; False when it is not dead."""
+    return services.ledger(integration).discard(subject, why)
+
+
+def set_auto_update(services: Services, integration: str, *, on: bool) -> int:
+    """Turns the option *Import invoices and update customers automatically*; answers how many customers are held."""
+    ledger = services.ledger(integration)
+    ledger.set_auto_update(on)
+    return ledger.held_count()
+
+
+def resume(services: Services, integration: str) -> None:
+    """Lets held work run again, after the cause (paused, reconnect needed) was mended."""
+    services.ledger(integration).set_state("active")
+
+
+def view(services: Services, integration: str) -> IntegrationView:
+    """One integration at a glance."""
+    ledger = services.ledger(integration)
+    return IntegrationView(
+        id=integration,
+        auto_update=ledger.auto_update(),
+        state=ledger.state(),
+        account=ledger.account(),
+        dead=ledger.dead_count(),
+        held=ledger.held_count(),
+        oldest_owed=ledger.oldest_owed(),
+    )
+
+
+def address(services: Services, integration: str) -> str:
+    """The signed webhook address of an integration. It is a secret."""
+    settings = services.settings
+    return webhook_address(settings.public_url, settings.webhook_keys[0], services.integration(integration).id)
+
+
+def preview(services: Services, integration: str, subject: str) -> Preview:
+    """Fetches a customer from both sides and compares; writes nothing. Raises what the clients raise."""
+    tools = services.tools(integration)
+    kind, _, customer_id = subject.partition(":")
+    source = tools.teamleader.customer(kind, customer_id)
+    number = customer_number(customer_id, tools.mapping.customer_number_prefix)
+    in_twikey = tools.twikey.get(number)
+    variant = Variant.FULL if tools.ledger.auto_update() else Variant.MANUAL
+    customer: TwikeyCustomer | None = None
+    problems: tuple[Problem, ...] = ()
+    try:
+        customer = map_customer(cast(Kind, kind), source, variant=variant, settings=tools.mapping)
+    except CannotMap as refused:
+        problems = refused.problems
+    return Preview(
+        subject=subject,
+        number=number,
+        source=source,
+        customer=customer,
+        problems=problems,
+        warnings=customer.warnings if customer else (),
+        in_twikey=in_twikey,
+        differences=differences(customer, in_twikey) if customer else (),
+        state=tools.ledger.look(subject),
+    )
+
+
+def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None) -> tuple[Difference, ...]:
+    """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
+    if in_twikey is None:
+        return tuple(Difference(field, None, value) for field, value in customer.fields.items())
+    shown = {name: _shown(in_twikey[name]) for name in customer.fields if name in in_twikey}
+    return tuple(
+        Difference(field, shown[field], customer.fields[field])
+        for field in shown
+        if (shown[field] or "") != customer.fields[field]
+    )
+
+
+def _shown(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
+    event_id = new_event_id()
+    ledger: Ledger = services.ledger(integration)
+    if ledger.mark(subject, frozenset({cause}), event_id=event_id).wake:
+        services.wake(integration, subject)
+    return event_id

@@ -1,0 +1,207 @@
+"""One piece of work, from the claim to its end: claim → decide → fetch → map → compare → still mine? → upsert → commit."""
+
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import redis
+import structlog
+
+from config.integrations import Integration
+from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, fingerprint, map_customer
+from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable
+from workers.clients.teamleader.client import TeamleaderClient
+from workers.clients.twikey.client import TwikeyClient
+from workers.ledger import Claim, Ledger, Outcome, Refusal
+from workers.ledger.ledger import StillMine
+from workers.sync.decide import AUTO_UPDATE_OFF, LookOnly, Plan, Skip, decide, decide_invoice
+from workers.sync.failure_policy import INTERNAL, judge
+from workers.sync.invoice import customer_of
+from workers.sync.upsert import Written, upsert
+
+log = structlog.get_logger()
+BOTH = ("teamleader", "twikey")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything the work on one integration needs."""
+
+    integration: Integration
+    ledger: Ledger
+    teamleader: TeamleaderClient
+    twikey: TwikeyClient
+    mapping: MappingSettings
+    wake: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the work ended well. `answered`: the APIs that served us."""
+
+    outcome: Outcome
+    reason: str = ""
+    fingerprint: str = ""
+    source_updated_at: str = ""
+    hold: bool = False
+    answered: tuple[str, ...] = ("teamleader",)
+
+
+class NotMine(Exception):
+    """The ledger no longer lets us go on: `lost`, `off` or `paused`."""
+
+    def __init__(self, why: StillMine) -> None:
+        super().__init__(why)
+        self.why: StillMine = why
+
+
+def work_on(subject: str, tools: Tools) -> None:
+    """Does what is owed to a subject, if anything. Raises only `redis.RedisError`; then the lease ends by itself."""
+    claim = tools.ledger.claim(subject)
+    if isinstance(claim, Refusal):
+        log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
+        return
+    with structlog.contextvars.bound_contextvars(
+        integration=tools.integration.id, subject=subject, event_id=claim.event_id
+    ):
+        try:
+            end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools)
+        except NotMine as stop:
+            _walk_away(stop.why, claim, tools)
+        except NotFound:
+            _commit(End(Outcome.GONE), claim, tools)
+        except redis.RedisError:
+            raise
+        except Exception as failure:  # noqa: BLE001 # judged, logged and kept: nothing may get stuck silently
+            _fail(failure, claim, tools)
+        else:
+            _commit(end, claim, tools)
+
+
+def _customer(claim: Claim, tools: Tools) -> End:
+    plan = decide(claim.causes, auto_update=claim.auto_update, create_unknown=tools.integration.create_unknown)
+    if isinstance(plan, Skip):
+        return _skipped(plan, answered=())
+    kind, _, customer_id = claim.subject.partition(":")
+    document = tools.teamleader.customer(kind, customer_id, reserved=True)
+    if isinstance(plan, LookOnly):
+        return _skipped(Skip(AUTO_UPDATE_OFF))
+    customer = map_customer(cast(Kind, kind), document, variant=plan.variant, settings=tools.mapping)
+    return _bring(customer, plan, claim, tools)
+
+
+def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> End:
+    print_ = fingerprint(customer)
+    updated_at = customer.source_updated_at.isoformat() if customer.source_updated_at else ""
+    if print_ == claim.fingerprint and not plan.always_write and not claim.must_write:
+        return End(Outcome.UNCHANGED, fingerprint=print_, source_updated_at=updated_at)
+
+    def check(writes: bool) -> None:
+        answer = tools.ledger.still_mine(claim, "twikey", automatic=plan.gated, writes=writes)
+        if answer != "mine":
+            raise NotMine(answer)
+
+    done = upsert(customer, plan, tools.twikey, check)
+    if isinstance(done, Skip):
+        return _skipped(done, answered=BOTH)
+    return _synced(done, print_, updated_at)
+
+
+def _synced(done: Written, print_: str, updated_at: str) -> End:
+    # When Twikey did not take everything the next sync must try again: no fingerprint then.
+    return End(Outcome.SYNCED, done.remark, "" if done.remark else print_, updated_at, answered=BOTH)
+
+
+def _invoice(claim: Claim, tools: Tools) -> End:
+    cause = decide_invoice(claim.causes, auto_update=claim.auto_update)
+    if isinstance(cause, Skip):
+        return _skipped(cause, answered=())
+    invoice = tools.teamleader.invoice(claim.subject.partition(":")[2], reserved=True)
+    customer = customer_of(invoice)
+    if isinstance(customer, Skip):
+        return _skipped(customer)
+    # If we die after this mark and before the commit, the invoice is read again and its customer marked again.
+    marked = tools.ledger.mark(customer, frozenset({cause}), event_id=claim.event_id)
+    if marked.wake:
+        tools.wake(customer)
+    return End(Outcome.SYNCED, "customer_marked")
+
+
+def _skipped(skip: Skip, answered: tuple[str, ...] = ("teamleader",)) -> End:
+    return End(Outcome.SKIPPED, skip.reason, hold=skip.hold, answered=answered)
+
+
+def _walk_away(why: StillMine, claim: Claim, tools: Tools) -> None:
+    if why == "off":
+        # Switched off since the claim: recorded and held, like an event that arrives while it is off.
+        _commit(End(Outcome.SKIPPED, AUTO_UPDATE_OFF, hold=True), claim, tools)
+    elif why == "paused":
+        tools.ledger.fail(claim, "defer", reason="paused", api="twikey")
+    else:
+        log.info("Another worker took over; this one stops.", reason=why)
+
+
+def _commit(end: End, claim: Claim, tools: Tools) -> None:
+    answer = tools.ledger.commit(
+        claim,
+        end.outcome,
+        reason=end.reason,
+        fingerprint=end.fingerprint,
+        source_updated_at=end.source_updated_at,
+        hold=end.hold,
+        answered=end.answered,
+    )
+    log.info(
+        "Done." if answer == "settled" else "Done; it will be looked at again.",
+        outcome=end.outcome.value,
+        reason=end.reason,
+        ledger=answer,
+        causes=[cause.name.lower() for cause in sorted(claim.causes)],
+        waited_ms=_ms_between(claim.wanted_since, claim.at),
+        took_ms=_ms_between(claim.at, datetime.now(UTC)),
+    )
+
+
+def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
+    verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
+    if verdict.state:
+        tools.ledger.set_state(verdict.state)
+    answer = tools.ledger.fail(
+        claim,
+        verdict.action,
+        reason=verdict.reason,
+        api=verdict.api,
+        api_failed=verdict.api_failed,
+        delay=verdict.delay,
+        story=verdict.story,
+        answered=_answered(failure),
+    )
+    log.warning(
+        "Dead letter: a person is needed." if answer == "dead" else "Failed; it will be tried again.",
+        reason=verdict.reason,
+        api=verdict.api,
+        status=getattr(failure, "status", None),
+        code=getattr(failure, "code", ""),
+        ledger=answer,
+        again_in_seconds=round(verdict.delay.total_seconds(), 1),
+        error=type(failure).__name__,
+        # Where, not what: the text of an unforeseen error may quote a customer.
+        traceback="".join(traceback.format_tb(failure.__traceback__)) if verdict.reason == INTERNAL else None,
+    )
+
+
+def _answered(failure: Exception) -> tuple[str, ...]:
+    """The APIs that were well enough to answer: a refusal is an answer too, and Twikey comes after Teamleader."""
+    if isinstance(failure, CannotMap):
+        return ("teamleader",)
+    if not isinstance(failure, ApiFailure):
+        return ()
+    before = ("teamleader",) if failure.api == "twikey" else ()
+    return before if isinstance(failure, Unavailable | Throttled | ReconnectNeeded) else (*before, failure.api)
+
+
+def _ms_between(start: datetime | None, end: datetime) -> int | None:
+    return round((end - start).total_seconds() * 1000) if start else None

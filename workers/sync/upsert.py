@@ -1,0 +1,67 @@
+"""Brings one customer into Twikey: update it, else create it (design §8). Asks before every call whether it still may."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mapping import TwikeyCustomer
+from workers.clients.errors import Refused, UnknownCustomer
+from workers.clients.twikey.client import TwikeyClient
+from workers.sync.decide import Plan, Skip
+
+UNKNOWN_IN_TWIKEY = "unknown_in_twikey"
+ALREADY_KNOWN = "already_known"
+WITHOUT_COMPANY_NAME = "without_company_name"
+# What Twikey refuses to change once a customer has signed: seen in its own Business Central connector, which
+# then sends everything else (facts/twikey.md §3.1).
+NAME_FIELDS = frozenset({"companyName", "coc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Twikey took it. `remark`: a short reason when not everything was taken."""
+
+    remark: str = ""
+
+
+def upsert(customer: TwikeyCustomer, plan: Plan, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written | Skip:
+    """Writes the customer. `check(writes)` is called before each call and raises when the work is no longer ours."""
+    if plan.unknown_only:
+        return _create_if_unknown(customer, twikey, check)
+    try:
+        check(True)
+        return _update(customer, twikey, check)
+    except UnknownCustomer:
+        if not plan.may_create:
+            return Skip(UNKNOWN_IN_TWIKEY)
+    return _create(customer, twikey, check)
+
+
+def _create_if_unknown(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written | Skip:
+    check(False)
+    if twikey.get(customer.number) is not None:
+        return Skip(ALREADY_KNOWN)
+    return _create(customer, twikey, check)
+
+
+def _create(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:
+    check(True)
+    twikey.create(customer.number, {**customer.fields, **customer.creation_fields})
+    return Written()
+
+
+def _update(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:
+    try:
+        twikey.update(customer.number, customer.fields)
+        return Written()
+    except Refused as refused:
+        if not _may_be_the_name(refused, customer):
+            raise
+    check(True)
+    rest = {name: value for name, value in customer.fields.items() if name not in NAME_FIELDS}
+    twikey.update(customer.number, rest)
+    return Written(WITHOUT_COMPANY_NAME)
+
+
+def _may_be_the_name(refused: Refused, customer: TwikeyCustomer) -> bool:
+    names_another_field = refused.field not in ("", *NAME_FIELDS) or refused.code.startswith("err_invalid_e")
+    return refused.status == 400 and "companyName" in customer.fields and not names_another_field

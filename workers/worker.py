@@ -1,0 +1,58 @@
+"""The worker process: runs Dramatiq's `Worker` in this very process, without Dramatiq's own parent.
+
+One plain process per worker drains on SIGTERM, also when its whole process group is signalled, and ends with an error when
+one of its threads dies, so that whoever supervises it starts a new one (docs/decisions/0002).
+"""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.errors import ConnectionClosed
+
+from workers import actors
+from workers.services import Services
+
+DRAIN_MS = 18_000
+POLL_MS = 200
+CHECK_THREADS_EVERY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def run_worker(services: Services) -> int:
+    """Works until SIGTERM or SIGINT; answers the exit code: 0 after draining, 1 when a thread died."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    actors.declare(services.broker, services.tools)
+    worker = dramatiq.Worker(services.broker, worker_threads=services.settings.worker_threads, worker_timeout=POLL_MS)
+    # One message per thread in memory: a killed worker takes few with it.
+    worker.queue_prefetch = services.settings.worker_threads
+    worker.start()
+    log.info("Worker ready.", threads=services.settings.worker_threads)
+    while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
+        if dead := dead_threads(worker):
+            log.critical("A thread of the worker died; the process ends so that a new one starts.", threads=dead)
+            os._exit(1)
+    log.info("Worker draining.")
+    try:
+        worker.stop(timeout=DRAIN_MS)
+    except (redis.RedisError, ConnectionClosed):
+        log.warning("The store was away while stopping; the clock wakes again what was left.")
+    log.info("Worker stopped.")
+    return 0
+
+
+def dead_threads(worker: dramatiq.Worker) -> list[str]:
+    """The names of threads that should be running and are not."""
+    threads = [*worker.consumers.values(), *worker.workers]
+    return [thread.name for thread in threads if not thread.is_alive()]
