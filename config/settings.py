@@ -146,7 +146,6 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", _url),
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
-    Variable("TLTW_CONSOLE_PORT", "8001", "Port of the operators' console.", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
     Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
@@ -186,7 +185,6 @@ class Settings:
     public_url: str
     web_host: str
     web_port: int
-    console_port: int
     worker_threads: int
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
@@ -255,7 +253,6 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         public_url=of("PUBLIC_URL"),
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
-        console_port=of("CONSOLE_PORT"),
         worker_threads=of("WORKER_THREADS"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),

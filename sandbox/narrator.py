@@ -94,9 +94,9 @@ class Narrator:
         done = [one for one in self.deployment.teamleader.get("/deliveries")["deliveries"] if one["attempts"]]
         return [
             Hop(
-                one["attempts"][-1].get("at", time.time()),
+                one["attempts"][-1]["at"],
                 "our door",
-                f"webhook {one['type']} received, answered {one['attempts'][-1].get('status')}",
+                f"webhook {one['type']} received, answered {one['attempts'][-1]['outcome']}",
             )
             for one in self._new("deliveries", done)
             if one["subject"]["id"] in self.names or one["type"].startswith("invoice.")

@@ -12,18 +12,22 @@ import structlog
 
 from config.keys import CLOCK_TICKED, IntegrationKeys
 from workers.broker import waiting
-from workers.clients.errors import ApiFailure
+from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.ledger import due
 from workers.registration import register
 from workers.services import Services
+from workers.sync.failure_policy import RECONNECT_NEEDED
 
 TICK = timedelta(milliseconds=250)
 # After a failed tick: the store is away.
 RECOVER = timedelta(seconds=1)
 CONNECT_EVERY = timedelta(seconds=15)
 REGISTER_EVERY = timedelta(days=1)
+# Logging in to Twikey is what Twikey throttles most.
+RECONNECT_EVERY = timedelta(minutes=10)
+TRY_AGAIN_AFTER = timedelta(seconds=15)
 WAKE_AT_MOST = 128
-WAKE_PER_INTEGRATION = 8
+WAKE_PER_INTEGRATION = 32
 # More wake-ups than this are not put into the queue: they would only wait there.
 QUEUE_FULL = 256
 
@@ -64,15 +68,20 @@ class Clock:
     def _every(self, interval: timedelta, name: str, step: Callable[[], object]) -> None:
         if time.monotonic() < self._next.get(name, 0):
             return
-        self._next[name] = time.monotonic() + interval.total_seconds()
+        self._next[name] = time.monotonic() + min(interval, TRY_AGAIN_AFTER).total_seconds()
         try:
             step()
+            self._next[name] = time.monotonic() + interval.total_seconds()
+        except ReconnectNeeded as refused:
+            log.error("Credentials are refused; work is held until a person reconnects.", step=name, api=refused.api)
         except ApiFailure as failure:
             log.warning("Upkeep failed; it will be tried again.", step=name, reason=failure.reason, api=failure.api)
         except redis.RedisError as error:
             log.warning("Upkeep needs the store, which does not answer.", step=name, error=type(error).__name__)
 
     def _connect(self, name: str) -> None:
+        self._every(RECONNECT_EVERY, f"reconnect:{name}", partial(reconnect, self.services, name))
+        self._every(REGISTER_EVERY, f"account:{name}", partial(learn_account, self.services, name, again=True))
         learn_account(self.services, name)
         self.services.tokens(self.services.integration(name)).keep_alive()
         self._every(REGISTER_EVERY, f"register:{name}", partial(register, self.services, name))
@@ -92,11 +101,27 @@ def tick(services: Services) -> int:
     return len(found.wake)
 
 
-def learn_account(services: Services, name: str) -> str:
-    """The id of the integration's Teamleader account, asked once (`users.me`) and kept: webhooks must name it."""
+def reconnect(services: Services, name: str) -> bool:
+    """Lets held work run again once both credentials work again; answers whether it did."""
+    ledger = services.ledger(name)
+    if ledger.state() != RECONNECT_NEEDED:
+        return False
+    tools = services.tools(name)
+    tools.teamleader.me()
+    tools.twikey.check()
+    ledger.set_state("active")
+    log.info("Connected again; held work runs.", integration=name)
+    return True
+
+
+def learn_account(services: Services, name: str, *, again: bool = False) -> str:
+    """The id of the integration's Teamleader account (`users.me`), kept because webhooks must name it.
+
+    Asked when it is not known, or `again`: somebody may have connected another account.
+    """
     keys = IntegrationKeys(name)
     known = services.store.get(keys.account)
-    if known:
+    if known and not again:
         return known.decode()  # type: ignore[union-attr] # bytes: we never ask for decoded answers
     me = services.tools(name).teamleader.me()
     account = me.get("account")

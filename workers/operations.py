@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from config.keys import IntegrationKeys
 from config.webhook_address import webhook_address
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
 from workers.ledger import Cause, Ledger
@@ -102,6 +103,8 @@ def set_auto_update(services: Services, integration: str, *, on: bool) -> int:
 
 def resume(services: Services, integration: str) -> None:
     """Lets held work run again, after the cause (paused, reconnect needed) was mended."""
+    # A login that was refused is not tried again for a while, unless a person says that it was mended.
+    services.store.delete(IntegrationKeys(integration).login_blocked)
     services.ledger(integration).set_state("active")
 
 

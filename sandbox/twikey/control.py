@@ -117,6 +117,16 @@ def _office_routes(control: Blueprint, office: Office) -> None:
         creditor = office.add_creditor(str(wanted["id"]), str(wanted["api_key"]))
         return jsonify(id=creditor.id, api_key=creditor.api_key), 201
 
+    @control.patch("/creditors/<creditor_id>")
+    def change_key(creditor_id: str) -> Reply:
+        """A person replaces the API key: the old one no longer opens a session, and open ones end."""
+        creditor = office.creditors.get(creditor_id)
+        if creditor is None:
+            raise ControlRefused(404, "no such creditor")
+        creditor.api_key = str(json_body()["api_key"])
+        office.end_sessions(creditor)
+        return jsonify(id=creditor.id, api_key=creditor.api_key)
+
     @control.get("/sessions")
     def count_logins() -> Reply:
         return jsonify(logins=office.login_count)

@@ -133,9 +133,9 @@ def _reasons_in_python() -> Iterator[str]:
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                yield node.targets[0].id, node.value.value
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+                yield name, text
 
 
 def _given_as_reason(call: ast.Call) -> Iterator[ast.expr]:
@@ -156,7 +156,7 @@ def _text(given: ast.expr, constants: dict[str, str]) -> str:
 def _commands(page: Path) -> Iterator[str]:
     for span in re.findall(r"`([^`\n]+)`|^([^`\n]*\btltw .*)$", page.read_text(), re.MULTILINE):
         code = span[0] or span[1]
-        if found := re.search(r"(?:^|[\s/])tltw ([a-z-].*)", code):
+        if found := re.search(r"(?:^|[\s/])tltw ([a-z].*)", code):
             yield re.split(r"\s{2,}|\s[#>|&…]|[;()]", found[1])[0].strip()
 
 

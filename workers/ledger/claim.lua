@@ -17,7 +17,8 @@ if number('l') > now then return refused('leased', number('l')) end
 local state = redis.call('HGET', OPTIONS, 'state') or 'active'
 if state ~= 'active' then return refused('integration_' .. state) end
 if number('c') >= KILLS then
-  bury('kills_worker', cjson.encode({reason = 'kills_worker', attempts = number('c')}))
+  bury('kills_worker', cjson.encode({reason = 'kills_worker', attempts = number('c'), event_id = get('e') or '',
+    sentence = 'Every worker that took this customer up died before it was done.'}))
   return refused('kills_worker')
 end
 

@@ -21,6 +21,7 @@ ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 # The window slides over 60 s; a reset further away than this comes from a clock that is wrong.
 LONGEST_RESET = timedelta(minutes=5)
 LONGEST_WORDS = 200
+QUOTED = re.compile(r"\S*(?:://|@)\S*|\S*[\w-]{20,}\S*")
 
 
 class Unauthorized(Exception):
@@ -161,5 +162,8 @@ def _retry_after(answer: Answer, now: datetime) -> datetime | None:
 
 
 def _words(value: object) -> str:
-    """The API's own words on one line, not too long."""
-    return " ".join(value.split())[:LONGEST_WORDS] if isinstance(value, str) else ""
+    """The API's own words on one line, not too long, without what may be an address, a token or somebody's e-mail.
+
+    A registration carries the secret address of our webhook, and an error may quote it.
+    """
+    return QUOTED.sub("‹…›", " ".join(value.split()))[:LONGEST_WORDS] if isinstance(value, str) else ""

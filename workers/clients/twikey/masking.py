@@ -14,21 +14,22 @@ DIGITS = re.compile(r"\+?\d(?:[\s./-]?\d){4,}")
 
 def mask(words: str, sent: Mapping[str, str]) -> str:
     """The words on one line, each value of at least three characters replaced by ‹its field›."""
-    text = " ".join(unquote(html.unescape(words)).split())
-    if fields := _fields_by_value(sent):
-        longest_first = sorted(fields, key=len, reverse=True)
-        any_value = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
-        text = any_value.sub(lambda found: f"‹{fields.get(found[0].casefold(), 'value')}›", text)
+    parts = {part: field for field, value in sent.items() for part in _parts(_plain(value))}
+    text = _plain(words)
+    if parts:
+        fields = {part.casefold(): field for part, field in parts.items()}
+        longest_first = sorted(parts, key=len, reverse=True)
+        any_part = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+        text = any_part.sub(lambda found: f"‹{fields.get(found[0].casefold(), 'value')}›", text)
     text = DIGITS.sub("‹number›", EMAIL.sub("‹email›", text))
     return text[:LONGEST_WORDS]
 
 
-def _fields_by_value(sent: Mapping[str, str]) -> dict[str, str]:
-    """The name of the field by each value, and by both sides of an e-mail address."""
-    return {
-        part.casefold(): field
-        for field, value in sent.items()
-        for whole in (" ".join(value.split()),)
-        for part in (*whole.split("@"), whole)
-        if len(part) >= SHORTEST_VALUE
-    }
+def _plain(text: str) -> str:
+    """On one line and without the escapes of HTML and URLs, in which a value may come back."""
+    return " ".join(unquote(html.unescape(text)).split())
+
+
+def _parts(value: str) -> set[str]:
+    """The value, and both sides of an e-mail address."""
+    return {part for part in (value, *value.split("@")) if len(part) >= SHORTEST_VALUE}

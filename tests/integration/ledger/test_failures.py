@@ -1,0 +1,369 @@
+"""What goes wrong: again later, wait for the API, or a dead letter that waits for a person."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from workers.ledger import Cause, Ledger, Outcome, Story
+from workers.ledger import ledger as ledger_module
+from workers.ledger.ledger import CIRCUIT_LONGEST, CIRCUIT_OPENS_AFTER, CIRCUIT_SHORTEST
+
+WEBHOOK = frozenset({Cause.WEBHOOK})
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def owed(ledger):
+    """Every test here begins with one owed subject."""
+    ledger.mark("contact:1", WEBHOOK, event_id="e1")
+
+
+@pytest.fixture
+def fail_at_api(ledger, claimed):
+    """Fails work on fresh subjects, as an API does that is down."""
+
+    def fail_at_api(times):
+        for number in range(times):
+            subject = f"contact:down-{number}"
+            ledger.mark(subject, WEBHOOK)
+            ledger.fail(claimed(ledger, subject), "retry", reason="down", api="twikey", api_failed=True, delay=MINUTE)
+
+    return fail_at_api
+
+
+# -- again, later ----------------------------------------------------------------------------------------------------
+
+
+def test_a_retry_is_due_after_its_delay_and_counts_as_an_attempt(ledger, claimed):
+    answer = ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable", delay=MINUTE)
+
+    state = ledger.look("contact:1")
+    assert answer == "retry"
+    assert (state.owed, state.attempts, state.leased_until) == (True, 1, None)
+    assert timedelta(seconds=55) < state.due - datetime.now(UTC) <= MINUTE
+
+
+def test_attempts_add_up_and_the_first_failure_is_remembered(ledger, claimed):
+    claims = []
+    for _ in range(3):
+        claims.append(claimed(ledger))
+        ledger.fail(claims[-1], "retry", reason="upstream_unavailable")
+        time.sleep(0.002)
+
+    last = claimed(ledger)
+
+    assert [claim.attempts for claim in [*claims, last]] == [0, 1, 2, 3]
+    assert claims[0].first_failed is None
+    assert last.first_failed == claims[1].first_failed
+
+
+def test_a_success_forgets_the_attempts(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable")
+    ledger.commit(claimed(ledger), Outcome.SYNCED)
+    ledger.mark("contact:1", WEBHOOK)
+
+    claim = claimed(ledger)
+
+    assert (claim.attempts, claim.first_failed) == (0, None)
+
+
+def test_a_failure_does_not_delay_an_event_that_came_during_the_work(ledger, claimed):
+    claim = claimed(ledger)
+    ledger.mark("contact:1", WEBHOOK)
+
+    ledger.fail(claim, "retry", reason="upstream_unavailable", delay=timedelta(minutes=15))
+
+    assert ledger.look("contact:1").due <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_an_event_brings_a_waiting_retry_forward(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable", delay=timedelta(minutes=15))
+
+    ledger.mark("contact:1", WEBHOOK)
+
+    assert ledger.look("contact:1").due <= datetime.now(UTC)
+
+
+# -- an API asks us to wait ------------------------------------------------------------------------------------------
+
+
+def test_a_deferral_uses_up_no_attempt(ledger, claimed):
+    ledger.fail(claimed(ledger), "defer", reason="throttled")
+
+    assert claimed(ledger).attempts == 0
+
+
+def test_a_deferral_with_a_delay_pauses_the_api_for_all_subjects(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+
+    ledger.fail(claimed(ledger), "defer", reason="throttled", api="twikey", delay=MINUTE)
+
+    refusal = ledger.claim("contact:2")
+    assert refusal.reason == "paused"
+    assert timedelta(seconds=50) < refusal.again_at - datetime.now(UTC) <= MINUTE + timedelta(seconds=2)
+    assert ledger.look("contact:2").due == refusal.again_at
+
+
+def test_a_pause_stops_work_that_had_begun(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+    begun = claimed(ledger, "contact:2")
+
+    ledger.fail(claimed(ledger), "defer", reason="throttled", api="twikey", delay=MINUTE)
+
+    assert ledger.still_mine(begun, "twikey", automatic=True, writes=True) == "paused"
+    assert ledger.still_mine(begun, "teamleader", automatic=True, writes=False) == "mine"
+
+
+def test_a_pause_ends_by_itself(ledger, claimed):
+    ledger.fail(claimed(ledger), "defer", reason="throttled", delay=timedelta(milliseconds=20))
+    time.sleep(0.03)
+
+    assert claimed(ledger)
+
+
+def test_a_pause_of_one_integration_leaves_another_alone(scripts, ledger, claimed):
+    other = Ledger(scripts, "other")
+    other.begin(auto_update=True)
+    other.mark("contact:1", WEBHOOK)
+
+    ledger.fail(claimed(ledger), "defer", reason="throttled", delay=MINUTE)
+
+    assert claimed(other)
+
+
+# -- circuits --------------------------------------------------------------------------------------------------------
+
+
+def test_a_few_failures_leave_the_circuit_closed(ledger, claimed, fail_at_api):
+    fail_at_api(CIRCUIT_OPENS_AFTER - 1)
+
+    assert not claimed(ledger).probing
+
+
+def test_many_failures_in_a_row_open_the_circuit(ledger, fail_at_api):
+    fail_at_api(CIRCUIT_OPENS_AFTER)
+
+    refusal = ledger.claim("contact:1")
+
+    assert refusal.reason == "circuit_open"
+    assert refusal.again_at - datetime.now(UTC) <= CIRCUIT_SHORTEST + timedelta(seconds=2)
+
+
+def test_a_success_in_between_keeps_the_circuit_closed(ledger, claimed, fail_at_api):
+    fail_at_api(CIRCUIT_OPENS_AFTER - 1)
+    ledger.commit(claimed(ledger), Outcome.SYNCED, answered=("twikey",))
+    ledger.mark("contact:1", WEBHOOK)
+
+    fail_at_api(CIRCUIT_OPENS_AFTER - 1)
+
+    assert claimed(ledger)
+
+
+def test_a_success_at_the_other_api_does_not_count(ledger, claimed, fail_at_api):
+    fail_at_api(CIRCUIT_OPENS_AFTER - 1)
+    ledger.commit(claimed(ledger), Outcome.SKIPPED, answered=("teamleader",))
+    ledger.mark("contact:1", WEBHOOK)
+
+    fail_at_api(1)
+
+    assert ledger.claim("contact:1").reason == "circuit_open"
+
+
+@pytest.fixture
+def opened_and_over(monkeypatch, fail_at_api):
+    """A circuit that opened, and whose shortest time is up."""
+    monkeypatch.setattr(ledger_module, "CIRCUIT_SHORTEST", timedelta(milliseconds=1))
+    fail_at_api(CIRCUIT_OPENS_AFTER)
+    time.sleep(0.005)
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_when_its_time_is_up_the_circuit_lets_one_worker_through(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+
+    probe = claimed(ledger)
+
+    assert probe.probing
+    assert ledger.claim("contact:2").reason == "circuit_open"
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_a_probe_that_succeeds_closes_the_circuit(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+
+    ledger.commit(claimed(ledger), Outcome.SYNCED, answered=("twikey",))
+
+    assert not claimed(ledger, "contact:2").probing
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_a_probe_that_dies_for_the_customers_own_fault_closes_the_circuit_too(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+
+    ledger.fail(claimed(ledger), "dead", reason="refused", answered=("twikey",))
+
+    assert not claimed(ledger, "contact:2").probing
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_a_probe_that_fails_opens_the_circuit_for_longer(ledger, claimed, monkeypatch):
+    monkeypatch.setattr(ledger_module, "CIRCUIT_SHORTEST", timedelta(seconds=2))
+
+    ledger.fail(claimed(ledger), "retry", reason="down", api="twikey", api_failed=True)
+
+    refusal = ledger.claim("contact:1")
+    assert refusal.reason == "circuit_open"
+    assert timedelta(seconds=3) < refusal.again_at - datetime.now(UTC) <= timedelta(seconds=6)
+
+
+def test_a_circuit_never_opens_for_longer_than_the_longest_time(ledger, claimed, monkeypatch, fail_at_api):
+    monkeypatch.setattr(ledger_module, "CIRCUIT_SHORTEST", timedelta(days=1))
+
+    fail_at_api(CIRCUIT_OPENS_AFTER)
+
+    refusal = ledger.claim("contact:1")
+    assert refusal.again_at - datetime.now(UTC) <= CIRCUIT_LONGEST + timedelta(seconds=2)
+
+
+# -- the budget of calls ---------------------------------------------------------------------------------------------
+
+
+def test_without_budget_a_claim_is_refused_until_the_oldest_call_is_a_minute_old(scripts, ledger, claimed):
+    frugal = Ledger(scripts, "acme", calls_per_minute=2)
+    for number in (2, 3):
+        ledger.mark(f"contact:{number}", WEBHOOK)
+    first = claimed(frugal)
+    claimed(frugal, "contact:2")
+
+    refusal = frugal.claim("contact:3")
+
+    assert refusal.reason == "no_budget"
+    assert MINUTE <= refusal.again_at - first.at <= MINUTE + timedelta(seconds=2)
+    assert ledger.look("contact:3").due == refusal.again_at
+    assert ledger.look("contact:3").attempts == 0
+
+
+def test_a_refused_claim_costs_no_budget(scripts, ledger, claimed):
+    frugal = Ledger(scripts, "acme", calls_per_minute=2)
+    ledger.mark("contact:2", WEBHOOK)
+    claimed(frugal)
+    for _ in range(5):
+        frugal.claim("contact:1")
+
+    assert claimed(frugal, "contact:2")
+
+
+@pytest.mark.parametrize("store", ["fakeredis"], indirect=True)
+def test_in_any_sixty_seconds_no_more_than_the_budget_is_claimed(scripts, ledger, claimed):
+    frugal = Ledger(scripts, "acme", calls_per_minute=3)
+    granted = []
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        for _ in range(150):
+            ledger.mark("contact:1", WEBHOOK)
+            claim = frugal.claim("contact:1")
+            if hasattr(claim, "token"):
+                granted.append(claim.at)
+                frugal.commit(claim, Outcome.SYNCED)
+            clock.shift(1.7)
+
+    gaps = [later - earlier for earlier, later in zip(granted, granted[3:], strict=False)]
+    assert len(granted) >= 9
+    assert min(gaps) >= MINUTE
+
+
+# -- dead letters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_letter_keeps_its_story(ledger, claimed):
+    story = Story("refused", "Twikey refuses the e-mail.", "twikey", 400, "err_invalid_email", "email", (("email", "?"),))
+
+    answer = ledger.fail(claimed(ledger), "dead", reason="refused", story=story)
+
+    [letter] = ledger.dead_letters()
+    assert answer == "dead"
+    assert (letter.subject, letter.story) == ("contact:1", story)
+    assert ledger.look("contact:1").story == story
+    assert (ledger.account().dead, ledger.account().pending, ledger.counts()["dead:refused"]) == (1, 0, 1)
+
+
+def test_dead_letters_are_listed_oldest_first_page_by_page(ledger, claimed):
+    for number in range(1, 6):
+        ledger.mark(f"contact:{number}", WEBHOOK)
+        ledger.fail(claimed(ledger, f"contact:{number}"), "dead", reason="refused")
+        time.sleep(0.002)
+
+    page = ledger.dead_letters(offset=1, limit=2)
+
+    assert [letter.subject for letter in page] == ["contact:2", "contact:3"]
+    assert ledger.dead_count() == 5
+
+
+def test_dead_letters_never_expire(ledger, claimed, store):
+    ledger.fail(claimed(ledger), "dead", reason="refused")
+
+    assert store.ttl(ledger.keys.dead) == -1
+    assert store.ttl(ledger.keys.subject("contact:1")) == -1
+
+
+def test_work_on_something_that_changed_meanwhile_does_not_die(ledger, claimed):
+    claim = claimed(ledger)
+    ledger.mark("contact:1", WEBHOOK)
+
+    answer = ledger.fail(claim, "dead", reason="cannot_map")
+
+    assert answer == "again"
+    assert ledger.dead_count() == 0
+    assert claimed(ledger)
+
+
+def test_an_event_brings_a_dead_subject_back_with_fresh_attempts(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable")
+    ledger.fail(claimed(ledger), "dead", reason="upstream_unavailable")
+
+    marked = ledger.mark("contact:1", WEBHOOK)
+
+    claim = claimed(ledger)
+    assert marked.wake
+    assert (claim.attempts, claim.first_failed) == (0, None)
+    assert ledger.dead_count() == 0
+    assert ledger.look("contact:1").story is None
+
+
+def test_an_event_while_auto_update_is_off_leaves_a_dead_letter_dead(ledger, claimed):
+    ledger.fail(claimed(ledger), "dead", reason="refused", story=Story("refused"))
+    ledger.set_auto_update(False)
+
+    ledger.mark("contact:1", WEBHOOK)
+
+    state = ledger.look("contact:1")
+    assert (state.outcome, state.reason, state.held) == ("dead", "refused", True)
+    assert ledger.dead_count() == 1
+
+
+def test_replaying_a_dead_letter_many_times_is_one_more_sync(ledger, claimed):
+    ledger.fail(claimed(ledger), "dead", reason="refused")
+
+    for _ in range(10):
+        ledger.mark("contact:1", frozenset({Cause.REPLAY}))
+
+    assert ledger.commit(claimed(ledger), Outcome.SYNCED) == "settled"
+    assert ledger.account().synced == 1
+
+
+def test_an_operator_gives_a_dead_letter_up(ledger, claimed):
+    ledger.fail(claimed(ledger), "dead", reason="refused", story=Story("refused"))
+
+    assert ledger.discard("contact:1", "customer left")
+
+    state = ledger.look("contact:1")
+    assert (state.outcome, state.reason, state.story) == ("discarded", "customer left", None)
+    assert ledger.dead_count() == 0
+    assert ledger.mark("contact:1", WEBHOOK).accepted
+
+
+@pytest.mark.parametrize("subject", ["contact:1", "contact:never-heard-of"])
+def test_only_dead_letters_can_be_given_up(ledger, subject):
+    assert not ledger.discard(subject, "by mistake")
+    assert ledger.claim("contact:1").reason if subject != "contact:1" else ledger.look(subject).owed

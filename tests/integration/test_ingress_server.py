@@ -1,0 +1,292 @@
+"""The web process under slow clients, a failing store and a stop: real gunicorn, real Valkey."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from config.embedded import EmbeddedStore
+from config.keys import CLOCK_TICKED, IntegrationKeys
+from config.store import connect
+from config.webhook_address import webhook_token
+
+pytestmark = pytest.mark.processes
+
+ROOT = Path(__file__).parents[2]
+KEY = "k" * 40
+ADDRESS = f"/webhooks/teamleader/default/{webhook_token(KEY, 'default')}"
+HALF_OPEN = 200
+# Every answer comes within this time, whatever the store does (promise P1).
+PROMISED_SECONDS = 3.0
+
+
+def webhook(number: int = 1) -> dict[str, Any]:
+    subject = {"type": "contact", "id": f"c-{number}"}
+    return {"type": "contact.updated", "subject": subject, "account": {"type": "account", "id": "acc-1"}}
+
+
+@dataclass
+class Web:
+    """A web process and its own store, both of which a test may hurt."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    store: EmbeddedStore
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def post(self, number: int = 1) -> httpx.Response:
+        return httpx.post(self.url + ADDRESS, json=webhook(number), timeout=10)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def head(self, length: int) -> bytes:
+        lines = ["POST", ADDRESS, "HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length:"]
+        return f"{' '.join(lines)} {length}\r\n\r\n".encode()
+
+
+def environment(store_url: str, port: int) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TLTW_")} | {
+        "TLTW_REDIS_URL": store_url,
+        "TLTW_WEB_PORT": str(port),
+        "TLTW_SECRET_KEY": Fernet.generate_key().decode(),
+        "TLTW_WEBHOOK_KEY": KEY,
+        "TLTW_PUBLIC_URL": "https://sync.example.com",
+        "TLTW_AUTO_UPDATE": "on",
+        "TLTW_TEAMLEADER_CLIENT_ID": "client",
+        "TLTW_TEAMLEADER_CLIENT_SECRET": "client-secret",
+        "TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh-token",
+        "TLTW_TWIKEY_API_URL": "https://api.example.com/creditor",
+        "TLTW_TWIKEY_API_TOKEN": "api-token",
+    }
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    store = EmbeddedStore(tmp_path / "data")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log = tmp_path / "web.log"
+    url = store.start()
+    with connect(url) as client:
+        client.set(IntegrationKeys("default").account, "acc-1")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingress.cli", "web"],
+            cwd=ROOT,
+            env=environment(url, port),
+            stdout=output,
+            stderr=output,
+        )
+    running = Web(process, port, store, log)
+    try:
+        wait_until(lambda: httpx.get(running.url + "/livez").is_success)
+        yield running
+        assert webhook_token(KEY, "default") not in log.read_text()
+    finally:
+        if store.pid:
+            os.kill(store.pid, signal.SIGCONT)
+        process.terminate()
+        process.wait(timeout=25)
+        store.stop()
+
+
+def wait_until(holds: Any, *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if holds():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    pytest.fail("it did not come true in time")
+
+
+def timed(call: Any) -> tuple[Any, float]:
+    began = time.monotonic()
+    return call(), time.monotonic() - began
+
+
+@pytest.mark.parametrize("kind", ["headers", "bodies"])
+def test_half_open_requests_do_not_starve_the_others(web: Web, kind: str):
+    started = b"POST " if kind == "headers" else web.head(500) + b'{"type"'
+    sockets = [web.connect() for _ in range(HALF_OPEN)]
+    for connection in sockets:
+        connection.sendall(started)
+
+    answers = [timed(lambda number=number: web.post(number)) for number in range(20)]
+
+    for connection in sockets:
+        connection.close()
+    assert {response.status_code for response, _ in answers} == {202}
+    assert max(seconds for _, seconds in answers) < 1.0
+
+
+def test_a_sender_that_drips_its_body_is_cut_off_after_ten_seconds(web: Web):
+    connection = web.connect()
+    connection.sendall(web.head(60_000))
+    began = time.monotonic()
+
+    def drip() -> None:
+        try:
+            while time.monotonic() - began < 20:
+                connection.sendall(b" ")
+                time.sleep(0.2)
+        except OSError:
+            return
+
+    threading.Thread(target=drip, daemon=True).start()
+    try:
+        received = connection.recv(100)
+    except ConnectionResetError:
+        received = b""
+
+    assert received == b""
+    assert 8 < time.monotonic() - began < 14
+    connection.close()
+
+
+def test_a_sender_that_gives_up_halfway_leaves_nothing_and_no_error(web: Web):
+    connection = web.connect()
+    connection.sendall(web.head(500) + json.dumps(webhook()).encode())
+    connection.close()
+
+    assert web.post(2).status_code == 202
+    with connect(web.store.url) as store:
+        assert store.zrange(IntegrationKeys("default").due, 0, -1) == [b"contact:c-2"]
+    assert '"level": "error"' not in web.log.read_text()
+
+
+def test_while_the_store_hangs_every_answer_is_a_quick_503_and_afterwards_all_is_well(web: Web):
+    web.post()
+    assert web.store.pid
+    os.kill(web.store.pid, signal.SIGSTOP)
+
+    refused, seconds = timed(web.post)
+    unready, seconds_ready = timed(lambda: httpx.get(web.url + "/readyz", timeout=10))
+    alive = httpx.get(web.url + "/livez")
+    os.kill(web.store.pid, signal.SIGCONT)
+
+    assert (refused.status_code, refused.json()) == (503, {"status": "refused", "reason": "store_unavailable"})
+    assert 20 <= int(refused.headers["Retry-After"]) <= 40
+    assert unready.status_code == 503
+    assert max(seconds, seconds_ready) <= PROMISED_SECONDS
+    assert alive.status_code == 200
+    wait_until(lambda: web.post(3).status_code == 202)
+
+
+def test_a_store_that_dies_and_comes_back_needs_no_restart_and_keeps_what_was_accepted(web: Web):
+    accepted = web.post(1)
+    assert web.store.pid
+    time.sleep(1.1)  # `appendfsync everysec`
+    os.kill(web.store.pid, signal.SIGKILL)
+
+    wait_until(lambda: web.post(2).status_code == 202)
+
+    assert accepted.status_code == 202
+    with connect(web.store.url) as store:
+        assert set(store.zrange(IntegrationKeys("default").due, 0, -1)) == {b"contact:c-1", b"contact:c-2"}
+
+
+def test_a_store_that_is_away_when_the_process_starts_means_503_until_it_is_there(web: Web, tmp_path: Path):
+    web.process.terminate()
+    web.process.wait(timeout=25)
+    web.store.stop()
+    with web.log.open("ab") as output:
+        web.process = subprocess.Popen(
+            [sys.executable, "-m", "ingress.cli", "web"],
+            cwd=ROOT,
+            env=environment(web.store.url, web.port),
+            stdout=output,
+            stderr=output,
+        )
+    wait_until(lambda: httpx.get(web.url + "/livez").is_success)
+
+    away = [web.post().status_code, httpx.get(web.url + "/readyz").status_code]
+    web.store = EmbeddedStore(tmp_path / "data")
+    web.store.start()
+
+    assert away == [503, 503]
+    assert web.post().status_code == 202
+    web.process.terminate()
+    assert web.process.wait(timeout=25) == 0
+    web.store.stop()
+
+
+def test_a_store_that_is_full_or_read_only_is_a_503(web: Web):
+    web.post()
+    with connect(web.store.url) as store:
+        store.config_set("maxmemory", "1")
+        full = [web.post(2).status_code, httpx.get(web.url + "/readyz").status_code]
+        store.config_set("maxmemory", "0")
+        store.execute_command("REPLICAOF", "127.0.0.1", "1")
+        read_only = [web.post(2).status_code, httpx.get(web.url + "/readyz").status_code]
+        store.execute_command("REPLICAOF", "NO", "ONE")
+
+    assert full == [503, 503]
+    assert read_only == [503, 503]
+    assert web.post(2).status_code == 202
+
+
+def test_ready_when_the_store_is_durable_and_a_clock_ticks(web: Web):
+    with connect(web.store.url) as store:
+        before = httpx.get(web.url + "/readyz")
+        store.set(CLOCK_TICKED, int(time.time() * 1000))
+        ready = httpx.get(web.url + "/readyz")
+        store.config_set("appendonly", "no")
+        forgetful = httpx.get(web.url + "/readyz")
+
+    assert before.json()["checks"]["clock"]["ok"] is False
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert forgetful.json()["checks"]["store_durable"]["ok"] is False
+
+
+def test_a_request_in_flight_is_answered_when_the_process_is_told_to_stop(web: Web):
+    body = json.dumps(webhook()).encode()
+    connection = web.connect()
+    connection.sendall(web.head(len(body)) + body[:10])
+    time.sleep(0.3)
+
+    web.process.terminate()
+    time.sleep(0.5)
+    connection.sendall(body[10:])
+    answer = connection.recv(1000)
+
+    assert b" 202 " in answer.splitlines()[0]
+    connection.close()
+    assert web.process.wait(timeout=20) == 0
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_others_serve_on(web: Web):
+    workers = children(web.process.pid)
+    os.kill(workers[0], signal.SIGKILL)
+
+    statuses = [web.post(number).status_code for number in range(10)]
+
+    assert statuses == [202] * 10
+    wait_until(lambda: len(children(web.process.pid)) == len(workers))
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    if not found.exists():
+        pytest.skip("this kernel does not list child processes")
+    return [int(child) for child in found.read_text().split()]

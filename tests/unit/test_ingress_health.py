@@ -1,0 +1,89 @@
+"""Whether the process says rightly that it can keep its promises."""
+
+import time
+
+import fakeredis
+import pytest
+import redis
+from flask import Flask
+
+from config.keys import CLOCK_TICKED
+from ingress import health
+
+
+@pytest.fixture
+def store() -> fakeredis.FakeRedis:
+    store = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    store.set(CLOCK_TICKED, int(time.time() * 1000))
+    return store
+
+
+@pytest.fixture(autouse=True)
+def durable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the store's configuration says; fakeredis has none."""
+    problems: list[str] = []
+    monkeypatch.setattr(health, "durability_problems", lambda _store: problems)
+    return problems
+
+
+def ask(store: fakeredis.FakeRedis, path: str):
+    app = Flask("test")
+    app.register_blueprint(health.routes(store))
+    return app.test_client().get(path)
+
+
+def failed(store: fakeredis.FakeRedis) -> set[str]:
+    return {name for name, check in health.readiness(store).items() if not check.ok}
+
+
+def refuse(*_args: object, **_named: object) -> None:
+    raise redis.ConnectionError("redis://:password@host is away")
+
+
+def test_alive_needs_nothing(store, monkeypatch):
+    monkeypatch.setattr(fakeredis.FakeRedis, "execute_command", refuse)
+
+    assert ask(store, "/livez").get_json() == {"status": "alive"}
+
+
+def test_ready_when_every_check_holds(store):
+    response = ask(store, "/readyz")
+
+    assert response.status_code == 200
+    assert response.get_json()["status"] == "ready"
+    assert set(response.get_json()["checks"]) == {"store_writable", "store_durable", "clock"}
+
+
+def test_not_ready_when_the_store_is_away_and_nothing_secret_is_told(store, monkeypatch):
+    monkeypatch.setattr(store, "pipeline", refuse)
+
+    response = ask(store, "/readyz")
+
+    assert response.status_code == 503
+    assert failed(store) == {"store_writable", "store_durable", "clock"}
+    assert "password" not in response.text
+
+
+def test_not_ready_when_the_store_refuses_to_write(store, monkeypatch):
+    monkeypatch.setattr(health, "PROBE_SCRIPT", "return redis.error_reply('READONLY You cannot write')")
+
+    assert failed(store) == {"store_writable"}
+
+
+def test_not_ready_when_the_store_may_forget_what_it_accepted(store, durable):
+    durable.append("the store keeps no append-only file.")
+
+    assert failed(store) == {"store_durable"}
+
+
+@pytest.mark.parametrize(("silent_seconds", "fails"), [(0, set()), (8, set()), (12, {"clock"}), (-5, set())])
+def test_the_clock_must_have_ticked_within_ten_seconds(store, silent_seconds: int, fails: set[str]):
+    store.set(CLOCK_TICKED, int((time.time() - silent_seconds) * 1000))
+
+    assert failed(store) == fails
+
+
+def test_a_clock_that_never_ticked_is_named(store):
+    store.delete(CLOCK_TICKED)
+
+    assert "clock process" in health.readiness(store)["clock"].sentence
