@@ -57,3 +57,6 @@ clean: ## Remove what was installed and built
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@ .venv/run
+
+fuzz: .venv/dev ## Send more than 20,000 hostile requests to the real web process
+	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py

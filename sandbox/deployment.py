@@ -76,7 +76,7 @@ class Deployment:
     """Everything that runs; made by `deploy`."""
 
     folder: Path
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     teamleader: Simulated
     twikey: Simulated
     supervisor: Supervisor

@@ -9,6 +9,7 @@ from typing import cast
 from config.keys import IntegrationKeys
 from config.webhook_address import webhook_address
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
+from workers.clients.twikey.session import REFUSED
 from workers.ledger import Cause, Ledger
 from workers.ledger.records import Account, DeadLetter, SubjectState
 from workers.services import Services
@@ -104,7 +105,10 @@ def set_auto_update(services: Services, integration: str, *, on: bool) -> int:
 def resume(services: Services, integration: str) -> None:
     """Lets held work run again, after the cause (paused, reconnect needed) was mended."""
     # A login that was refused is not tried again for a while, unless a person says that it was mended.
-    services.store.delete(IntegrationKeys(integration).login_blocked)
+    # One that Twikey throttled stays blocked: every further try would only prolong it.
+    blocked = IntegrationKeys(integration).login_blocked
+    if bytes(services.store.get(blocked) or b"").startswith(REFUSED.encode()):
+        services.store.delete(blocked)
     services.ledger(integration).set_state("active")
 
 

@@ -39,7 +39,7 @@ class Child:
 
     name: str
     command: list[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     log_file: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
@@ -79,7 +79,7 @@ class Supervisor:
     """Keeps processes running until `stop`. With `log_dir` each writes to a file of its own there."""
 
     commands: Mapping[str, list[str]]
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     log_dir: Path | None = None
     children: list[Child] = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)

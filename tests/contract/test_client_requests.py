@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from config.integrations import TwikeyConnection
-from workers.clients.http import Request
+from workers.clients.messages import Request
 from workers.clients.teamleader import protocol as teamleader
 from workers.clients.twikey import protocol as twikey
 

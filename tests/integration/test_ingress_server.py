@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,35 +78,47 @@ def environment(store_url: str, port: int) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Web]:
-    store = EmbeddedStore(tmp_path / "data")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    log = tmp_path / "web.log"
-    url = store.start()
-    with connect(url) as client:
-        client.set(IntegrationKeys("default").account, "acc-1")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+def start_web(store_url: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
             [sys.executable, "-m", "ingress.cli", "web"],
             cwd=ROOT,
-            env=environment(url, port),
+            env=environment(store_url, port),
             stdout=output,
             stderr=output,
         )
-    running = Web(process, port, store, log)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    store, port, log = EmbeddedStore(tmp_path / "data"), free_port(), tmp_path / "web.log"
+    with connect(store.start()) as client:
+        client.set(IntegrationKeys("default").account, "acc-1")
+    running = Web(start_web(store.url, port, log), port, store, log)
     try:
         wait_until(lambda: httpx.get(running.url + "/livez").is_success)
         yield running
         assert webhook_token(KEY, "default") not in log.read_text()
     finally:
-        if store.pid:
-            os.kill(store.pid, signal.SIGCONT)
-        process.terminate()
-        process.wait(timeout=25)
-        store.stop()
+        running.process.terminate()
+        running.process.wait(timeout=25)
+        running.store.stop()
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_until(holds: Any, *, seconds: float = 20) -> None:
@@ -177,13 +190,11 @@ def test_a_sender_that_gives_up_halfway_leaves_nothing_and_no_error(web: Web):
 
 def test_while_the_store_hangs_every_answer_is_a_quick_503_and_afterwards_all_is_well(web: Web):
     web.post()
-    assert web.store.pid
-    os.kill(web.store.pid, signal.SIGSTOP)
 
-    refused, seconds = timed(web.post)
-    unready, seconds_ready = timed(lambda: httpx.get(web.url + "/readyz", timeout=10))
-    alive = httpx.get(web.url + "/livez")
-    os.kill(web.store.pid, signal.SIGCONT)
+    with frozen(web.store.pid):
+        refused, seconds = timed(web.post)
+        unready, seconds_ready = timed(lambda: httpx.get(web.url + "/readyz", timeout=10))
+        alive = httpx.get(web.url + "/livez")
 
     assert (refused.status_code, refused.json()) == (503, {"status": "refused", "reason": "store_unavailable"})
     assert 20 <= int(refused.headers["Retry-After"]) <= 40
@@ -210,14 +221,7 @@ def test_a_store_that_is_away_when_the_process_starts_means_503_until_it_is_ther
     web.process.terminate()
     web.process.wait(timeout=25)
     web.store.stop()
-    with web.log.open("ab") as output:
-        web.process = subprocess.Popen(
-            [sys.executable, "-m", "ingress.cli", "web"],
-            cwd=ROOT,
-            env=environment(web.store.url, web.port),
-            stdout=output,
-            stderr=output,
-        )
+    web.process = start_web(web.store.url, web.port, web.log)
     wait_until(lambda: httpx.get(web.url + "/livez").is_success)
 
     away = [web.post().status_code, httpx.get(web.url + "/readyz").status_code]
@@ -226,9 +230,6 @@ def test_a_store_that_is_away_when_the_process_starts_means_503_until_it_is_ther
 
     assert away == [503, 503]
     assert web.post().status_code == 202
-    web.process.terminate()
-    assert web.process.wait(timeout=25) == 0
-    web.store.stop()
 
 
 def test_a_store_that_is_full_or_read_only_is_a_503(web: Web):

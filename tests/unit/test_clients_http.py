@@ -3,7 +3,8 @@
 import pytest
 
 from workers.clients.errors import Unavailable
-from workers.clients.http import Answer, Http, Request, origin_of
+from workers.clients.http import Http, origin_of
+from workers.clients.messages import Answer, Request
 
 
 @pytest.mark.parametrize(

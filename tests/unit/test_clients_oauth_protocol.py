@@ -8,7 +8,7 @@ import pytest
 
 from config.integrations import TeamleaderConnection
 from workers.clients.errors import Throttled, Unavailable
-from workers.clients.http import Answer
+from workers.clients.messages import Answer
 from workers.clients.teamleader import oauth_protocol as protocol
 from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
 

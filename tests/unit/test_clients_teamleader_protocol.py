@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workers.clients.errors import ApiFailure, NotFound, Refused, Throttled, Unavailable
-from workers.clients.http import Answer
+from workers.clients.messages import Answer
 from workers.clients.teamleader import protocol
 from workers.clients.teamleader.protocol import RateLimit, Unauthorized
 

@@ -17,7 +17,7 @@ from workers.clients.errors import (
     Unavailable,
     UnknownCustomer,
 )
-from workers.clients.http import Answer
+from workers.clients.messages import Answer
 from workers.clients.twikey import protocol
 from workers.clients.twikey.masking import mask
 

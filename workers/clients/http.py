@@ -5,10 +5,9 @@ The only module (with `deadline`) that imports httpx.
 """
 
 import ipaddress
-import json
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
 from urllib.parse import urlsplit
@@ -18,37 +17,9 @@ import httpx
 
 from workers.clients.deadline import DeadlineTransport, within
 from workers.clients.errors import NAMES, Api, Unavailable
+from workers.clients.messages import Answer, Request
 
 DISTRIBUTION = "teamleader-twikey-sync"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, ready to be sent. Its address, headers and body may hold secrets or a customer, so it hides them."""
-
-    api: Api
-    method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, read to its end. The names of headers are in lower case."""
-
-    api: Api
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-
-    def json_object(self) -> dict[str, object] | None:
-        """The body as a JSON object; None when it is anything else."""
-        try:
-            document = json.loads(self.body)
-        except (ValueError, RecursionError):  # RecursionError: a megabyte of "[" is enough
-            return None
-        return document if isinstance(document, dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,12 +119,14 @@ def test_a_429_names_its_time_and_stops_everybody(at_teamleader: Any, style: str
     at_teamleader.app.world.settings.reset_format = style
     at_teamleader.app.world.set_rate_limit(2, 60)
     client = at_teamleader.client()
-    client.me()
-    client.me()
+    # Calls whose budget was reserved before Teamleader said how few are left.
+    client.me(reserved=True)
+    client.me(reserved=True)
 
     with pytest.raises(Throttled) as caught:
-        client.me()
+        client.me(reserved=True)
 
+    assert caught.value.status == 429
     assert caught.value.until is not None
     assert timedelta(seconds=50) < caught.value.until - datetime.now(UTC) <= timedelta(seconds=60)
     with pytest.raises(Throttled):

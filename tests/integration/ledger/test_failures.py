@@ -277,7 +277,9 @@ def test_in_any_sixty_seconds_no_more_than_the_budget_is_claimed(scripts, ledger
 
 
 def test_a_dead_letter_keeps_its_story(ledger, claimed):
-    story = Story("refused", "Twikey refuses the e-mail.", "twikey", 400, "err_invalid_email", "email", (("email", "?"),))
+    story = Story(
+        "refused", "Twikey refuses the e-mail.", "twikey", 400, "err_invalid_email", "email", (("email", "?"),)
+    )
 
     answer = ledger.fail(claimed(ledger), "dead", reason="refused", story=story)
 

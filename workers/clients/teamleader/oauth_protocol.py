@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from config.integrations import TeamleaderConnection
 from workers.clients.errors import Unavailable
-from workers.clients.http import Answer, Request
+from workers.clients.messages import Answer, Request
 from workers.clients.teamleader.protocol import first_error, throttled
 
 # When the answer does not say how long a token lives. A guess that is too long is corrected by a 401.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from workers.clients.errors import ApiFailure, NotFound, Refused, Throttled, Unavailable
-from workers.clients.http import Answer, Request
+from workers.clients.messages import Answer, Request
 
 # Every integration is born with a dated version; naming the newest makes all of them behave alike.
 API_VERSION = "2023-09-26"

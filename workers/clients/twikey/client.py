@@ -6,7 +6,8 @@ from datetime import timedelta
 from config.integrations import TwikeyConnection
 from workers.clients.clock import Clock, utc_now
 from workers.clients.errors import ReconnectNeeded, Refused, Throttled, Unavailable, UnknownCustomer
-from workers.clients.http import Answer, Http, Request
+from workers.clients.http import Http
+from workers.clients.messages import Answer, Request
 from workers.clients.twikey import protocol
 from workers.clients.twikey.session import Session
 

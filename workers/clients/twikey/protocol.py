@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from config.integrations import TwikeyConnection
 from workers.clients.errors import ApiFailure, CreateUnavailable, Refused, Throttled, Unavailable, UnknownCustomer
-from workers.clients.http import Answer, Request
+from workers.clients.messages import Answer, Request
 from workers.clients.twikey.masking import mask
 
 # Customer numbers with other characters are not found again by some of Twikey's routes, even percent-encoded.

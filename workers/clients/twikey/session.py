@@ -17,8 +17,9 @@ from config.keys import IntegrationKeys
 from config.secrets import Cipher, SecretUnreadable
 from workers.clients.clock import Clock, utc_now
 from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
-from workers.clients.http import Answer, Http
+from workers.clients.http import Http
 from workers.clients.locks import OneAtATime
+from workers.clients.messages import Answer
 from workers.clients.twikey import protocol
 
 # Twikey's sessions live 24 h.
