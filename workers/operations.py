@@ -107,7 +107,7 @@ def resume(services: Services, integration: str) -> None:
     # A login that was refused is not tried again for a while, unless a person says that it was mended.
     # One that Twikey throttled stays blocked: every further try would only prolong it.
     blocked = IntegrationKeys(integration).login_blocked
-    if bytes(services.store.get(blocked) or b"").startswith(REFUSED.encode()):
+    if cast(bytes, services.store.get(blocked) or b"").startswith(REFUSED.encode()):
         services.store.delete(blocked)
     services.ledger(integration).set_state("active")
 
