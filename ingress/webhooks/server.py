@@ -1,6 +1,8 @@
 """Runs the web process: gunicorn with two workers, gevent where it exists; each worker builds its own application."""
 
 import importlib.util
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ from config.store import connect_ingress, queue_url
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
-from workers.broker import make_broker, wake
+from workers.broker import WakeUpBroker, make_broker, wake
 from workers.ledger import Scripts
 
 WORKERS = 2
@@ -30,6 +32,9 @@ def run(settings: Settings, store_url: str) -> None:
 
 def make_door(settings: Settings, store_url: str) -> Door:
     """The composition root of one web worker. Opens no connection."""
+    # Dramatiq made this one when it was imported, before gevent patched the threads, and holds it while it asks the
+    # store: two first wake-ups at once would stop the whole worker.
+    WakeUpBroker._max_unpack_size_mut = threading.Lock()
     broker = make_broker(connect_ingress(queue_url(store_url, settings.queue_redis_url)))
     return Door(
         scripts=Scripts(connect_ingress(store_url)),
@@ -57,7 +62,8 @@ def options(host: str, port: int, workers: int) -> dict[str, Any]:
         "worker_connections": 1000,
         "backlog": 2048,
         "timeout": 15,
-        "graceful_timeout": 20,
+        # Less than the 20 s in which every process of ours ends; a request takes at most 10.
+        "graceful_timeout": 15,
         "keepalive": 5,
         "limit_request_line": 2048,
         "limit_request_fields": 50,
@@ -69,8 +75,14 @@ def options(host: str, port: int, workers: int) -> dict[str, Any]:
         # By default all gunicorns of a user share one control socket, and it needs a writable home.
         "control_socket_disable": True,
         "proc_name": "tltw-web",
+        "post_fork": _end_when_told,
         "when_ready": lambda _server: log.info("Listening for webhooks.", host=host, port=port),
     }
+
+
+def _end_when_told(_arbiter: object, _worker: object) -> None:
+    """Until a worker is up it has its parent's handler, which swallows SIGTERM: the stop would take all of its time."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _relay(settings: Settings) -> RelayHmac | None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_half_open_requests_do_not_starve_the_others(web: Web, kind: str):
         connection.close()
     assert {response.status_code for response, _ in answers} == {202}
     assert max(seconds for _, seconds in answers) < 1.0
+
+
+def test_the_very_first_webhooks_may_all_come_at_once(web: Web):
+    """A lock made before gevent patched the threads would stop a whole worker here."""
+    with ThreadPoolExecutor(40) as senders:
+        answers = list(senders.map(lambda number: timed(lambda: web.post(number)), range(120)))
+
+    assert {response.status_code for response, _ in answers} == {202}
+    assert max(seconds for _, seconds in answers) <= PROMISED_SECONDS
 
 
 def test_a_sender_that_drips_its_body_is_cut_off_after_ten_seconds(web: Web):
