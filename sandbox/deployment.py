@@ -189,10 +189,23 @@ def deploy(
     store = None if environment.get("TLTW_REDIS_URL") else EmbeddedStore(folder / "store")
     deployment = Deployment(folder, environment, teamleader, twikey, supervisor, simulators, store, client)
     try:
-        _start(deployment)
+        _start_or_say_why_not(deployment)
         yield deployment
     finally:
         _stop(deployment)
+
+
+def _start_or_say_why_not(deployment: Deployment) -> None:
+    try:
+        _start(deployment)
+    except TookTooLong as late:
+        raise TookTooLong(f"{late}\n{_last_lines(deployment.folder / 'logs')}") from None
+
+
+def _last_lines(logs: Path) -> str:
+    """What each process said last: a process that does not start usually says why."""
+    said = {log.stem: log.read_text(errors="replace").strip().splitlines()[-3:] for log in sorted(logs.glob("*.log"))}
+    return "\n".join(f"{name}: {line}" for name, lines in said.items() for line in lines)
 
 
 def _start(deployment: Deployment) -> None:

@@ -1,5 +1,6 @@
 -- commit: the work came to an outcome.
--- ARGV: integration, subject, token, want at the claim, causes of the run, outcome, reason, fingerprint, updated_at, lease ms, 1 to hold it
+-- ARGV: integration, subject, token, want at the claim, causes of the run, outcome, reason, fingerprint, updated_at, lease ms, 1 to hold it,
+--       when it was claimed (ms)
 -- KEYS[10..]: the circuits of the APIs that answered well
 -- Answers {'settled'}, {'again'} (it changed meanwhile), {'verify'} or {'lost'}.
 local token, seen, causes, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -31,7 +32,9 @@ settle(outcome, reason)
 if hold then
   redis.call('ZADD', HELD, now, subject)
   redis.call('HSET', SUBJECT, 'hy', merged(get('hy'), causes))
-else
+elseif outcome ~= 'skipped' and auto_update_on() and tonumber(redis.call('ZSCORE', HELD, subject) or 'inf') < tonumber(ARGV[12]) then
+  -- All that it was held for. Not so after an operator's sync while the option is off (which leaves CC and invoicing
+  -- address alone), nor for what was held after the customer had been read, nor after a skip for another reason.
   redis.call('ZREM', HELD, subject)
   redis.call('HDEL', SUBJECT, 'hy')
 end

@@ -64,9 +64,11 @@ local function release_lease()
   redis.call('ZREM', LEASES, subject)
 end
 
--- A worker whose lease was taken over wrote, or may have written, an older state: look once more.
+-- A worker whose lease was taken over wrote, or may have written, an older state: write once more, whatever the
+-- fingerprint says that the worker which holds the lease now may yet commit.
 local function lost(causes)
   redis.call('HDEL', SUBJECT, 'h')
+  if not get('v') then redis.call('HSET', SUBJECT, 'v', now) end
   want(causes, '', now)
   record('lost')
   return {'lost'}

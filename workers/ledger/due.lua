@@ -55,8 +55,11 @@ local function wake_some_of(integration)
     found[#found + 1] = subject
   end
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-  if first[2] then return later(integration, first[2]) end
-  if redis.call('EXISTS', prefix .. 'held') == 0 then redis.call('ZREM', KEYS[1], integration) else later(integration, now + CLOSED_FOR) end
+  local again = redis.call('EXISTS', prefix .. 'held') == 1 and now + CLOSED_FOR or nil
+  -- Later than now: an integration with a backlog goes behind those that were not served yet.
+  if first[2] then again = math.min(again or math.huge, math.max(now + 1, tonumber(first[2]))) end
+  if again then return later(integration, again) end
+  redis.call('ZREM', KEYS[1], integration)
 end
 
 for _, integration in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, SCAN)) do

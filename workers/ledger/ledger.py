@@ -172,7 +172,7 @@ class Ledger:
     ) -> CommitAnswer:
         """Ends the work with an outcome. `answered`: the APIs that served us well, whose circuits close."""
         args = [claim.token, claim.want, to_letters(claim.causes), outcome, reason]
-        args += [fingerprint, source_updated_at, _ms(self.lease), int(hold)]
+        args += [fingerprint, source_updated_at, _ms(self.lease), int(hold), round(claim.at.timestamp() * 1000)]
         circuits = [self.keys.circuit(api) for api in answered]
         answer = self._run(self.scripts.commit, claim.subject, args, circuits)
         return cast(CommitAnswer, answer[0].decode())
@@ -194,7 +194,7 @@ class Ledger:
         `defer` uses up no attempt; with a delay it also pauses that API for the whole integration.
         """
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
-        args += [story.to_json() if story else "{}", int(api_failed)]
+        args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
