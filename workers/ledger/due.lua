@@ -56,8 +56,8 @@ local function wake_some_of(integration)
   end
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
   local again = redis.call('EXISTS', prefix .. 'held') == 1 and now + CLOSED_FOR or nil
-  -- Later than now: an integration with a backlog goes behind those that were not served yet.
-  if first[2] then again = math.min(again or math.huge, math.max(now + 1, tonumber(first[2]))) end
+  -- Not earlier than now: an integration with a backlog goes behind those that were not served yet.
+  if first[2] then again = math.min(again or math.huge, math.max(now, tonumber(first[2]))) end
   if again then return later(integration, again) end
   redis.call('ZREM', KEYS[1], integration)
 end

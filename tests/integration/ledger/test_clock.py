@@ -116,6 +116,7 @@ def test_a_full_integration_does_not_keep_another_waiting(ledger, other, tick):
     mark_many(ledger, 20)
     time.sleep(0.002)
     other.mark("contact:1", WEBHOOK)
+    time.sleep(0.002)
     tick(most=2, share=2)
 
     assert ("other", "contact:1") in tick(most=2, share=2).wake
