@@ -1,0 +1,120 @@
+"""Takes out one safety at a time and shows which test notices. A mutant that survives is a promise nobody checks.
+
+make mutants
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
+FAST = ("tests/integration/ledger", "tests/unit/test_decide.py")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file; `old` must stand there exactly once."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "the lease is ignored: two workers at once",
+        "workers/ledger/claim.lua",
+        "if number('l') > now then return refused('leased', number('l')) end",
+        "",
+    ),
+    Mutant(
+        "still mine? is not asked: an overtaken worker writes",
+        "workers/ledger/still_mine.lua",
+        "if get('t') ~= token then return 'lost' end",
+        "",
+    ),
+    Mutant(
+        "the second look at auto-update is left out",
+        "workers/ledger/still_mine.lua",
+        "if gated and not auto_update_on() then return 'off' end",
+        "",
+    ),
+    Mutant(
+        "want is constant: a change during the work is forgotten",
+        "workers/ledger/commit.lua",
+        "if get('w') ~= seen then",
+        "if false then",
+    ),
+    Mutant(
+        "no verification after a takeover",
+        "workers/ledger/claim.lua",
+        "if get('t') then redis.call('HSET', SUBJECT, 'v', '1') end",
+        "",
+    ),
+    Mutant(
+        "the fingerprint is kept while a write is uncertain",
+        "workers/ledger/still_mine.lua",
+        "if writes then redis.call('HDEL', SUBJECT, 'h') end",
+        "",
+    ),
+    Mutant(
+        "a lost lease is not looked at again",
+        "workers/ledger/common.lua",
+        "  want(causes, '', now)\n  record('lost')",
+        "  record('lost')",
+    ),
+    Mutant(
+        "claims without an end are not counted",
+        "workers/ledger/claim.lua",
+        "redis.call('HINCRBY', SUBJECT, 'c', 1)",
+        "",
+    ),
+)
+
+
+def main() -> int:
+    survivors = 0
+    for mutant in MUTANTS:
+        caught_by = run(mutant)
+        survivors += caught_by is None
+        print(f"{'caught' if caught_by else 'SURVIVED':<9} {mutant.name}\n          {caught_by or ''}", flush=True)
+    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} caught")
+    return 1 if survivors else 0
+
+
+def run(mutant: Mutant) -> str | None:
+    """The first test that fails with the mutant in place; None when all pass."""
+    with tempfile.TemporaryDirectory(prefix="tltw-mutant-") as folder:
+        copy = Path(folder)
+        for name in CODE:
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, copy / name)
+        file = copy / mutant.file
+        text = file.read_text()
+        if text.count(mutant.old) != 1:
+            sys.exit(f"The mutant {mutant.name!r} no longer fits {mutant.file}: mend it.")
+        file.write_text(text.replace(mutant.old, mutant.new))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode == 0:
+        return None
+    if done.returncode != 1:
+        sys.exit(f"The tests did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    failed = re.search(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
+    return failed.group(1) if failed else "a failing test"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
