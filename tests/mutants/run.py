@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
-FAST = ("tests/integration/ledger", "tests/unit/test_decide.py")
+FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
 
 
 @dataclass(frozen=True)

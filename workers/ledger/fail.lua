@@ -1,6 +1,7 @@
 -- fail: the work did not come to an outcome; again later, or dead.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
---       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms)
+--       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
+--       1 if a write may still be done later by the API, which stopped answering
 -- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
 local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -20,6 +21,8 @@ if action == 'defer' and delay > 0 then redis.call('SET', KEYS[11], now + delay,
 
 if get('t') ~= token then return lost(causes) end
 release_lease()
+-- The write that nobody waits for any more may land after the next one: look again two leases after that.
+if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 
 if action == 'dead' then
   if get('w') ~= seen then

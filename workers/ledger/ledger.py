@@ -188,14 +188,16 @@ class Ledger:
         delay: timedelta = timedelta(0),
         story: Story | None = None,
         answered: Iterable[str] = (),
+        may_land_later: bool = False,
     ) -> FailAnswer:
         """Ends the work without an outcome: again after `delay`, or dead.
 
         `defer` uses up no attempt; with a delay it also pauses that API for the whole integration.
+        `may_land_later`: a write got no answer and may still be done; the customer is looked at once more afterwards.
         """
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
-        args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST)]
+        args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())

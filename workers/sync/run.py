@@ -178,6 +178,7 @@ def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
         delay=verdict.delay,
         story=verdict.story,
         answered=_answered(failure),
+        may_land_later=_may_land_later(failure),
     )
     log.warning(
         "Dead letter: a person is needed." if answer == "dead" else "Failed; it will be tried again.",
@@ -191,6 +192,11 @@ def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
         # Where, not what: the text of an unforeseen error may quote a customer.
         traceback="".join(traceback.format_tb(failure.__traceback__)) if verdict.reason == INTERNAL else None,
     )
+
+
+def _may_land_later(failure: Exception) -> bool:
+    """Whether Twikey may still do what we stopped waiting for."""
+    return isinstance(failure, Unavailable) and failure.api == "twikey" and failure.status is None
 
 
 def _answered(failure: Exception) -> tuple[str, ...]:

@@ -45,6 +45,17 @@ def test_a_retry_is_due_after_its_delay_and_counts_as_an_attempt(ledger, claimed
     assert timedelta(seconds=55) < state.due - datetime.now(UTC) <= MINUTE
 
 
+def test_a_write_that_got_no_answer_is_looked_at_once_more_after_the_next_success(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable", api="twikey", may_land_later=True)
+
+    again = claimed(ledger)
+    answer = ledger.commit(again, Outcome.SYNCED)
+
+    assert again.must_write
+    assert answer == "verify"
+    assert ledger.look("contact:1").due - datetime.now(UTC) > timedelta(seconds=35)
+
+
 def test_attempts_add_up_and_the_first_failure_is_remembered(ledger, claimed):
     claims = []
     for _ in range(3):

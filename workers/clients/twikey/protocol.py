@@ -102,7 +102,7 @@ def throttled(answer: Answer, *, now: datetime) -> Throttled:
 def check(answer: Answer, sent: Mapping[str, str], *, now: datetime, creating: bool = False) -> None:
     """Raises the `ApiFailure` that the answer to a call with these fields is, if it is one."""
     if not is_error(answer):
-        return
+        return _check_is_twikeys_yes(answer)
     code = error_code(answer)
     if answer.status == 429:
         raise throttled(answer, now=now)
@@ -117,6 +117,12 @@ def check(answer: Answer, sent: Mapping[str, str], *, now: datetime, creating: b
         sentence = f"Twikey gave no usable answer (HTTP {answer.status})"
         raise Unavailable("twikey", sentence, status=answer.status, code=code)
     raise _refusal(answer, code, sent)
+
+
+def _check_is_twikeys_yes(answer: Answer) -> None:
+    """Twikey says yes with nothing or with JSON; a 200 with a page is somebody in between, and nothing was done."""
+    if answer.body.strip() and answer.json_object() is None:
+        raise Unavailable("twikey", "a page came instead of Twikey's answer", status=answer.status)
 
 
 def _is_their_no(answer: Answer, code: str) -> bool:
