@@ -4,10 +4,10 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo run test lint types imports check mutants docs lock clean
+.PHONY: help demo run test lint types imports check mutants chaos chaos-mutants docs lock clean
 
 help: ## Show what there is to do
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venv/run ## Run the whole pipeline against simulated systems; ARGS=--once plays the story and ends
 	@$(BIN)/python -m sandbox $(ARGS)
@@ -32,6 +32,14 @@ imports: .venv/dev ## Who may import whom
 
 mutants: .venv/dev ## Take out one safety at a time; the tests must notice each
 	$(BIN)/python tests/mutants/run.py
+
+MINUTES ?= 10
+SEED ?= 1
+chaos: .venv/dev ## Break everything for MINUTES from SEED on, and write docs/reliability.md (needs redis-server)
+	$(BIN)/python -m tests.chaos.run --minutes $(MINUTES) --seed $(SEED) --report docs/reliability.md $(ARGS)
+
+chaos-mutants: .venv/dev ## Take a safety out of the ledger, one at a time; the chaos checker must notice
+	$(BIN)/python -m tests.chaos.mutants
 
 docs: .venv/dev ## Write the generated pages anew
 	$(BIN)/python -m mapping.field_map > docs/field-map.md
@@ -59,4 +67,4 @@ clean: ## Remove what was installed and built
 	@touch $@ .venv/run
 
 fuzz: .venv/dev ## Send more than 20,000 hostile requests to the real web process
-	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py
+	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py tests/acceptance/test_openapi_is_kept_over_http.py

@@ -114,7 +114,9 @@ def test_a_2xx_without_error_headers_is_fine(given_: Answer) -> None:
     protocol.check(given_, SENT, now=NOW)
 
 
-@pytest.mark.parametrize("body", [b"<!doctype html><h1>We will be back soon</h1>", b'["not", "an", "object"]', b'{"cut'])
+@pytest.mark.parametrize(
+    "body", [b"<!doctype html><h1>We will be back soon</h1>", b'["not", "an", "object"]', b'{"cut']
+)
 def test_a_200_with_something_that_is_not_twikeys_is_not_a_yes(body: bytes) -> None:
     assert isinstance(failure(answer(200, body)), Unavailable)
 
