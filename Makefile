@@ -4,10 +4,12 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo run test lint types imports check mutants chaos chaos-mutants docs lock clean
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants docs lock clean
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/run ## Install into .venv, so that .venv/bin/tltw is there
 
 demo: .venv/run ## Run the whole pipeline against simulated systems; ARGS=--once plays the story and ends
 	@$(BIN)/python -m sandbox $(ARGS)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from dotenv import load_dotenv
+from redis import Redis
 
 from config.integrations import INTEGRATION_ID, Integration, TeamleaderConnection, TwikeyConnection
 
@@ -67,6 +68,15 @@ def _twikey_url(text: str) -> str:
     return url
 
 
+def _redis_url(text: str) -> str:
+    try:
+        if text:
+            Redis.from_url(text)  # understands the address; connects only when used
+    except ValueError:
+        raise ValueError("not the address of a Redis; it should look like redis://host:6379/0") from None
+    return text
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise ValueError("not a port number")
@@ -80,7 +90,7 @@ def _positive(text: str) -> int:
 
 
 def _fernet_keys(text: str) -> tuple[str, ...]:
-    keys = _list(text)
+    keys = _some(text)
     for key in keys:
         try:
             Fernet(key)
@@ -90,7 +100,7 @@ def _fernet_keys(text: str) -> tuple[str, ...]:
 
 
 def _webhook_keys(text: str) -> tuple[str, ...]:
-    keys = _list(text)
+    keys = _some(text)
     if any(len(key) < 32 for key in keys):
         raise ValueError("each key needs at least 32 characters; make one with: tltw new-key")
     return keys
@@ -110,6 +120,12 @@ def _event_secrets(text: str) -> tuple[str, ...]:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _some(text: str) -> tuple[str, ...]:
+    if keys := _list(text):
+        return keys
+    raise ValueError("holds no key; make one with: tltw new-key")
 
 
 def _integration_id(text: str) -> str:
@@ -137,8 +153,8 @@ def _country(text: str) -> str:
 
 
 TABLE: tuple[Variable, ...] = (
-    Variable("TLTW_REDIS_URL", "", "The Redis (6.2 or newer) or Valkey that keeps everything. Empty: an embedded Valkey."),
-    Variable("TLTW_QUEUE_REDIS_URL", "", "Where Dramatiq queues. Empty: the next database number of the same server."),
+    Variable("TLTW_REDIS_URL", "", "The Redis (6.2 or newer) or Valkey that keeps everything. Empty: an embedded Valkey.", _redis_url),
+    Variable("TLTW_QUEUE_REDIS_URL", "", "Where Dramatiq queues. Empty: the next database number of the same server.", _redis_url),
     Variable("TLTW_DATA_DIR", "data", "Folder of the embedded store.", Path),
     Variable("TLTW_SECRET_KEY", None, "Fernet keys, newest first, comma-separated. They encrypt tokens in the store.", _fernet_keys, True),
     Variable("TLTW_WEBHOOK_KEY", None, "Keys of the signed webhook address, newest first, comma-separated.", _webhook_keys, True),

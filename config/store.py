@@ -4,7 +4,7 @@ Timeouts and retries are always said out loud: redis-py's own defaults retry for
 """
 
 from typing import cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -13,7 +13,11 @@ from redis.retry import Retry
 
 
 def connect(url: str) -> "redis.Redis":
-    """A client for workers, clock and commands. One repeat on a broken connection: our scripts are idempotent."""
+    """A client for workers, clock and commands. One repeat on a broken connection.
+
+    A script whose answer got lost may so run twice, which is harmless: a claim then waits for its own lease to end, a
+    commit counts as overtaken and the work is done once more.
+    """
     return redis.Redis.from_url(
         url,
         socket_connect_timeout=2,
@@ -46,10 +50,13 @@ def queue_url(store_url: str, configured: str = "") -> str:
     if configured:
         return configured
     parts = urlsplit(store_url)
+    query = dict(parse_qsl(parts.query))
+    in_path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    # redis-py lets the query win over the path.
+    query["db"] = str(int(query.get("db") or in_path or 0) + 1)
     if parts.scheme == "unix":
-        return f"unix://{parts.path}?db=1"
-    database = int(parts.path.strip("/") or 0)
-    return urlunsplit(parts._replace(path=f"/{database + 1}"))
+        return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
+    return urlunsplit(parts._replace(path="", query=urlencode(query)))
 
 
 def durability_problems(store: "redis.Redis") -> list[str]:

@@ -163,6 +163,8 @@ def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: i
         "TLTW_TWIKEY_PROFILE": "123",
         "TLTW_DEFAULT_LANGUAGE": "nl",
         "TLTW_LOG_FORMAT": "json",
+        # Never the .env of the folder we run in: it may name a real account or a real store.
+        "TLTW_ENV_FILE": os.devnull,
     }
 
 

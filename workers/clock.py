@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -78,6 +79,10 @@ class Clock:
             log.warning("Upkeep failed; it will be tried again.", step=name, reason=failure.reason, api=failure.api)
         except redis.RedisError as error:
             log.warning("Upkeep needs the store, which does not answer.", step=name, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 # whatever it is, the clock goes on ticking and tries again
+            # Where, not what: the text of an unforeseen error may quote an answer.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("Upkeep met a mistake of our own.", step=name, error=type(error).__name__, traceback=where)
 
     def _connect(self, name: str) -> None:
         self._every(RECONNECT_EVERY, f"reconnect:{name}", partial(reconnect, self.services, name))
@@ -109,7 +114,8 @@ def reconnect(services: Services, name: str) -> bool:
     tools = services.tools(name)
     tools.teamleader.me()
     tools.twikey.check()
-    ledger.set_state("active")
+    if not ledger.change_state(before=RECONNECT_NEEDED, after="active"):
+        return False
     log.info("Connected again; held work runs.", integration=name)
     return True
 
@@ -125,8 +131,15 @@ def learn_account(services: Services, name: str, *, again: bool = False) -> str:
         return known.decode()  # type: ignore[union-attr] # bytes: we never ask for decoded answers
     me = services.tools(name).teamleader.me()
     account = me.get("account")
-    account_id = str(account.get("id")) if isinstance(account, dict) else ""
-    if account_id:
+    account_id = account.get("id") if isinstance(account, dict) else None
+    if known and account_id and known.decode() != account_id:  # type: ignore[union-attr] # bytes
+        # Two accounts must not mix under one set of customer numbers (docs/runbook.md, wrong_account).
+        services.ledger(name).set_state("paused")
+        log.error(
+            "The token is of another Teamleader account than before; the integration is paused.", integration=name
+        )
+        return known.decode()  # type: ignore[union-attr]
+    if isinstance(account_id, str) and account_id:
         services.store.set(keys.account, account_id)
         log.info("Connected to Teamleader.", integration=name)
-    return account_id
+    return str(account_id or "")

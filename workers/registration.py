@@ -51,4 +51,5 @@ def _registered(answer: Mapping[str, object], address: str) -> set[str]:
     """The event types that Teamleader lists for our address; whatever else it lists is not ours to touch."""
     listed = answer.get("data")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-    return {str(type_) for entry in entries if entry.get("url") == address for type_ in entry.get("types") or ()}
+    ours = [entry.get("types") for entry in entries if entry.get("url") == address]
+    return {str(type_) for types in ours if isinstance(types, list) for type_ in types}

@@ -118,7 +118,7 @@ def mapping_settings(integration: Integration) -> MappingSettings:
 
 def open_services(settings: Settings) -> Services:
     """Connects to the store and makes the services; raises `NoStore`, `SettingsWrong` or `redis.RedisError`."""
-    _check(settings.integration)
+    check(settings.integration)
     url = store_url(settings)
     store = connect(url)
     scripts = Scripts(store)
@@ -136,8 +136,8 @@ def open_services(settings: Settings) -> Services:
     return services
 
 
-def _check(integration: Integration) -> None:
-    """Settings that only mapping or the clients can judge; raises `SettingsWrong`."""
+def check(integration: Integration) -> None:
+    """Judges the settings that only mapping and clients understand; raises `SettingsWrong`. Every process asks first."""
     try:
         mapping_settings(integration)
         for url in _origins(integration):

@@ -4,6 +4,7 @@ import time
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, refuse
 from workers import operations
@@ -80,7 +81,8 @@ def _show(found: operations.Preview) -> None:
     differing = {difference.field for difference in found.differences}
     for field, value in (found.customer.fields if found.customer else {}).items():
         has = "" if found.in_twikey is None else str(found.in_twikey.get(field) or "")
-        table.add_row(field, value, has, "differs" if field in differing else "")
+        # As text: a name may hold [brackets], which would be taken for markup.
+        table.add_row(*map(Text, (field, value, has, "differs" if field in differing else "")))
     if found.customer:
         console.print(table)
     if found.in_twikey is None:

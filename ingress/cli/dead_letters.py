@@ -2,6 +2,7 @@
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from ingress.cli.shared import (
     FAILED,
@@ -113,6 +114,7 @@ def _table(letters: list[DeadLetter]) -> None:
     for heading in ("died", "subject", "reason", "what happened"):
         table.add_column(heading, overflow="fold")
     for letter in letters:
-        table.add_row(when(letter.died), letter.subject, letter.story.reason, letter.story.sentence)
+        cells = (when(letter.died), letter.subject, letter.story.reason, letter.story.sentence)
+        table.add_row(*map(Text, cells))
     console.print(table)
     console.print("In full: tltw dead-letters show SUBJECT    Again: tltw dead-letters replay SUBJECT", markup=False)

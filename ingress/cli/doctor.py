@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import click
 import redis
 
+from config.keys import CLOCK_TICKED
 from config.store import durability_problems
-from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option
+from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, when
 from workers import operations
 from workers.clients.errors import ApiFailure
 from workers.clock import learn_account
 from workers.services import Services
+
+CLOCK_SILENT_SECONDS = 10
+OVERDUE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +47,39 @@ def doctor(services: Services, name: str, as_json: bool) -> None:
 
 def _checks(services: Services, name: str) -> Iterator[Check]:
     yield _store(services)
+    yield _clock(services)
     yield _try("teamleader", lambda: _teamleader(services, name))
     yield _try("twikey", lambda: _twikey(services, name))
     yield _books(services, name)
     yield _state(services, name)
+    yield _backlog(services, name)
     yield _dead(services, name)
 
 
 def _store(services: Services) -> Check:
     problems = durability_problems(services.store)
     return Check("store", not problems, " ".join(problems) or "The store answers and keeps what it promises.")
+
+
+def _clock(services: Services) -> Check:
+    seconds, _ = services.store.time()
+    ticked = int(services.store.get(CLOCK_TICKED) or 0) / 1000
+    if seconds - ticked <= CLOCK_SILENT_SECONDS:
+        return Check("clock", True, "The clock ticks.")
+    return Check(
+        "clock", False, "The clock does not tick: nothing is tried again. Is `tltw run` (or `tltw clock`) running?"
+    )
+
+
+def _backlog(services: Services, name: str) -> Check:
+    oldest = services.ledger(name).oldest_owed()
+    if oldest is None or datetime.now(UTC) - oldest < OVERDUE or services.ledger(name).state() != "active":
+        return Check("backlog", True, "Nothing waits longer than it should.")
+    return Check(
+        "backlog",
+        False,
+        f"Work has been overdue since {when(oldest)}. Is a worker running? See the log of `tltw worker`.",
+    )
 
 
 def _teamleader(services: Services, name: str) -> str:

@@ -18,6 +18,7 @@ from ingress.cli.shared import EXIT_CODES
     "env_file",
     type=click.Path(dir_okay=False, path_type=Path),
     default=".env",
+    envvar="TLTW_ENV_FILE",
     show_default=True,
     help="File with settings; the environment wins.",
 )

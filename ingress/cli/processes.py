@@ -17,7 +17,7 @@ from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
 from ingress.webhooks import server
 from workers.clock import Clock
-from workers.services import Services, open_services, store_url
+from workers.services import Services, check, open_services, store_url
 from workers.worker import run_worker
 
 log = structlog.get_logger()
@@ -84,6 +84,10 @@ def new_key() -> None:
 
 def _begin(process: str) -> Settings:
     settings = load_settings()
+    try:
+        check(settings.integration)
+    except SettingsWrong as wrong:
+        refuse(str(wrong), SETTINGS)
     logging_setup.setup(settings.log_format, process=process)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return settings
@@ -92,8 +96,6 @@ def _begin(process: str) -> Settings:
 def _open(settings: Settings) -> Services:
     try:
         return open_services(settings)
-    except SettingsWrong as wrong:
-        refuse(str(wrong), SETTINGS)
     except NoStore as none:
         refuse(str(none), NO_STORE)
     except redis.RedisError as error:

@@ -61,6 +61,15 @@ def test_preview_shows_the_difference_and_writes_nothing(deployment: Deployment,
     assert deployment.writes(company) == []
 
 
+def test_preview_shows_brackets_in_a_name_as_they_are(deployment: Deployment, tltw):
+    company = deployment.create("company", **COMPANY | {"name": "ACME [/NL] [bold]bv"})
+
+    result = tltw("preview", "company", company)
+
+    assert result.code == 0, result
+    assert "ACME [/NL] [bold]bv" in result.out
+
+
 def test_webhook_address_prints_the_registered_address(deployment: Deployment, tltw):
     printed = tltw("webhook-address").out.strip()
 

@@ -57,7 +57,9 @@ def test_a_folder_with_a_very_long_name_gets_a_short_socket(tmp_path):
 
 
 def test_the_queue_has_a_database_of_its_own(tmp_path):
-    assert queue_url("redis://host:6379/3") == "redis://host:6379/4"
-    assert queue_url("rediss://host") == "rediss://host/1"
+    assert queue_url("redis://host:6379/3") == "redis://host:6379?db=4"
+    assert queue_url("redis://:word@host:6379?db=3") == "redis://:word@host:6379?db=4"
+    assert queue_url("rediss://host") == "rediss://host?db=1"
+    assert queue_url("unix:///run/r.sock?db=1&password=x") == "unix:///run/r.sock?db=2&password=x"
     assert queue_url(url_of(tmp_path)).endswith("?db=1")
     assert queue_url("redis://host", "redis://other/9") == "redis://other/9"

@@ -30,8 +30,9 @@ def test_the_required_settings_suffice():
 def test_all_mistakes_are_named_at_once():
     mistakes = {
         "TLTW_SECRET_KEY": "short",
-        "TLTW_WEBHOOK_KEY": "short",
+        "TLTW_WEBHOOK_KEY": ",",
         "TLTW_EVENTS_SECRET": "whsec_!",
+        "TLTW_REDIS_URL": "localhost:6379",
         "TLTW_PUBLIC_URL": "http://sync.example.com",
         "TLTW_WEB_PORT": "99999",
         "TLTW_INTEGRATION": "No Spaces",

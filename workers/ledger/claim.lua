@@ -55,7 +55,7 @@ end
 local probing = 0
 for i = 0, apis - 1 do
   if redis.call('HEXISTS', KEYS[11 + i * 3], 'u') == 1 then
-    redis.call('HSET', KEYS[11 + i * 3], 'u', now + lease)
+    redis.call('HSET', KEYS[11 + i * 3], 'u', now + lease, 'p', token)
     probing = 1
   end
 end
@@ -64,6 +64,7 @@ end
 if get('t') then redis.call('HSET', SUBJECT, 'v', '1') end
 redis.call('HINCRBY', SUBJECT, 'c', 1)
 redis.call('HSET', SUBJECT, 't', token, 'l', now + lease)
+redis.call('HDEL', SUBJECT, 'yn')
 redis.call('ZADD', LEASES, now + lease, subject)
 schedule(now + lease)
 return {'claimed', wanted, get('y') or '', get('a') or '0', get('ff') or '0', get('v') and 1 or 0,

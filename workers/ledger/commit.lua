@@ -1,13 +1,19 @@
 -- commit: the work came to an outcome.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, outcome, reason, fingerprint, updated_at, lease ms, 1 to hold it,
---       when it was claimed (ms)
--- KEYS[10..]: the circuits of the APIs that answered well
+--       when it was claimed (ms), number of APIs that answered well
+-- KEYS[10..]: the circuits of the APIs that answered well, then those of the APIs that were not asked
 -- Answers {'settled'}, {'again'} (it changed meanwhile), {'verify'} or {'lost'}.
 local token, seen, causes, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fingerprint, updated_at, lease, hold = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
 
+local function probing(circuit) return redis.call('HGET', circuit, 'p') == token end
+
 if get('t') ~= token then return lost(causes) end
-for i = 10, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 10, #KEYS do
+  -- A probe that did not have to ask says nothing: the next one may probe at once.
+  if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i])
+  elseif probing(KEYS[i]) then redis.call('HSET', KEYS[i], 'u', now) end
+end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
   redis.call('HSET', SUBJECT, 's', now)
@@ -17,8 +23,7 @@ end
 
 if get('w') ~= seen then
   record('again', outcome)
-  schedule(now)
-  return {'again'}
+  return once_more()
 end
 local verify = number('v')
 if verify == 1 then verify = now + 2 * lease end
@@ -29,9 +34,12 @@ if verify > now then
   return {'verify'}
 end
 settle(outcome, reason)
+-- An automatic event that was served together with an operator's, while off, got less than the full update.
+local automatic = string.gsub(causes, '[^wais]', '')
 if hold then
-  redis.call('ZADD', HELD, now, subject)
-  redis.call('HSET', SUBJECT, 'hy', merged(get('hy'), causes))
+  hold_for(causes)
+elseif automatic ~= '' and outcome ~= 'gone' and not auto_update_on() then
+  hold_for(automatic)
 elseif outcome ~= 'skipped' and auto_update_on() and tonumber(redis.call('ZSCORE', HELD, subject) or 'inf') < tonumber(ARGV[12]) then
   -- All that it was held for. Not so after an operator's sync while the option is off (which leaves CC and invoicing
   -- address alone), nor for what was held after the customer had been read, nor after a skip for another reason.

@@ -3,6 +3,7 @@
 -- Fields of a subject's record (short, because there is one record per customer):
 --   w  want: counts every mark while the subject is owed; present = owed
 --   y  why: one letter per kind of cause that is owed        e  the last event's id
+--   yn why, as far as it came after the claim
 --   f  first wanted (ms)                                     hy why, while held
 --   t  token of the lease    l  end of the lease (ms)        c  claims without an end
 --   a  failed attempts       ff first failure (ms)           v  verify: 1 = to be planned, else when (ms)
@@ -13,6 +14,7 @@ local SUBJECT, DUE, LEASES, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local integration, subject = ARGV[1], ARGV[2]
 local ACTIVITY_LENGTH = 10000
+local INVOICE_KEPT = 604800 -- seconds
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -50,6 +52,8 @@ local function want(causes, event, at)
   if owed then count('coalesced') end
   redis.call('HINCRBY', SUBJECT, 'w', 1)
   redis.call('HSET', SUBJECT, 'y', merged(get('y'), causes))
+  if get('t') then redis.call('HSET', SUBJECT, 'yn', merged(get('yn'), causes)) end
+  redis.call('PERSIST', SUBJECT)
   if event ~= '' then redis.call('HSET', SUBJECT, 'e', event) end
   if not owed then redis.call('HSET', SUBJECT, 'f', now) end
   if redis.call('ZREM', DEAD, subject) == 1 then redis.call('HDEL', SUBJECT, 'd', 'a', 'c', 'ff') end
@@ -57,6 +61,22 @@ local function want(causes, event, at)
   local planned = tonumber(redis.call('ZSCORE', DUE, subject) or 'inf')
   if not leased and at < planned then schedule(at) end
   return owed
+end
+
+-- The work was done for all that was owed at the claim; what remains is owed for what came since.
+-- Otherwise an operator's cause would let a later automatic event through while auto-update is off.
+local function once_more()
+  local since = get('yn')
+  if since then redis.call('HSET', SUBJECT, 'y', since) end
+  schedule(now)
+  return {'again'}
+end
+
+-- Remembers a subject for the day auto-update is switched on.
+local function hold_for(causes)
+  redis.call('ZADD', HELD, now, subject)
+  redis.call('HSET', SUBJECT, 'hy', merged(get('hy'), causes))
+  redis.call('PERSIST', SUBJECT)
 end
 
 local function release_lease()
@@ -75,8 +95,10 @@ local function lost(causes)
 end
 
 local function settle(outcome, reason)
-  redis.call('HDEL', SUBJECT, 'w', 'y', 'f', 'a', 'ff', 'v')
+  redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
+  -- Memory grows with customers, not with invoices.
+  if outcome ~= 'dead' and string.sub(subject, 1, 8) == 'invoice:' then redis.call('EXPIRE', SUBJECT, INVOICE_KEPT) end
   redis.call('ZREM', DUE, subject)
   count(outcome)
   if reason ~= '' then count(outcome .. ':' .. reason) end

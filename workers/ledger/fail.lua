@@ -27,8 +27,7 @@ if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 if action == 'dead' then
   if get('w') ~= seen then
     record('again', reason)
-    schedule(now)
-    return {'again'}
+    return once_more()
   end
   bury(reason, story)
   return {'dead'}

@@ -57,6 +57,7 @@ class Scripts:
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
+        self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
         self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
             for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
@@ -173,7 +174,9 @@ class Ledger:
         """Ends the work with an outcome. `answered`: the APIs that served us well, whose circuits close."""
         args = [claim.token, claim.want, to_letters(claim.causes), outcome, reason]
         args += [fingerprint, source_updated_at, _ms(self.lease), int(hold), round(claim.at.timestamp() * 1000)]
-        circuits = [self.keys.circuit(api) for api in answered]
+        well = list(answered)
+        args.append(len(well))
+        circuits = [self.keys.circuit(api) for api in (*well, *(api for api in APIS if api not in well))]
         answer = self._run(self.scripts.commit, claim.subject, args, circuits)
         return cast(CommitAnswer, answer[0].decode())
 
@@ -228,10 +231,16 @@ class Ledger:
         return cast(bytes, self._store.hget(self.keys.options, "state") or b"active").decode()
 
     def set_state(self, state: str) -> None:
+        """What an operator or Teamleader says; wins over whatever the state was."""
         pipeline = self._store.pipeline()
         pipeline.hset(self.keys.options, "state", state)
         pipeline.zadd(NEXT_DUE, {self.integration: 0}, lt=True)
         pipeline.execute()
+
+    def change_state(self, *, before: str, after: str) -> bool:
+        """What we found out ourselves: changes the state only if it still is `before`; answers whether it did."""
+        done = self.scripts.change_state(keys=[self.keys.options, NEXT_DUE], args=[self.integration, before, after])
+        return bool(done)
 
     def begin(self, *, auto_update: bool) -> None:
         """Gives a new integration its first options; an existing one keeps what operators chose."""

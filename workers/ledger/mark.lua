@@ -11,8 +11,8 @@ if automatic and not auto_update_on() then
   count('accepted')
   count('skipped')
   count('skipped:auto_update_off')
-  redis.call('ZADD', HELD, now, subject)
-  redis.call('HSET', SUBJECT, 'hy', merged(get('hy'), causes), 'e', event)
+  hold_for(causes)
+  redis.call('HSET', SUBJECT, 'e', event)
   if redis.call('HEXISTS', SUBJECT, 'w') == 0 and redis.call('ZSCORE', DEAD, subject) == false then
     redis.call('HSET', SUBJECT, 'o', 'skipped', 'r', 'auto_update_off', 'k', now)
   end

@@ -1,9 +1,11 @@
 """One piece of work, from the claim to its end: claim → decide → fetch → map → compare → still mine? → upsert → commit."""
 
+import base64
+import hashlib
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -48,6 +50,7 @@ class End:
     source_updated_at: str = ""
     hold: bool = False
     answered: tuple[str, ...] = ("teamleader",)
+    warnings: tuple[str, ...] = ()
 
 
 class NotMine(Exception):
@@ -94,7 +97,7 @@ def _customer(claim: Claim, tools: Tools) -> End:
 
 
 def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> End:
-    print_ = fingerprint(customer)
+    print_ = _what_twikey_has(customer, tools.integration)
     updated_at = customer.source_updated_at.isoformat() if customer.source_updated_at else ""
     if print_ == claim.fingerprint and not plan.always_write and not claim.must_write:
         return End(Outcome.UNCHANGED, fingerprint=print_, source_updated_at=updated_at)
@@ -107,7 +110,14 @@ def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> 
     done = upsert(customer, plan, tools.twikey, check)
     if isinstance(done, Skip):
         return _skipped(done, answered=BOTH)
-    return _synced(done, print_, updated_at)
+    warnings = tuple(f"{warning.field}: {warning.reason}" for warning in customer.warnings)
+    return replace(_synced(done, print_, updated_at), warnings=warnings)
+
+
+def _what_twikey_has(customer: TwikeyCustomer, integration: Integration) -> str:
+    """A fingerprint of the customer, of its number and of the Twikey account: in another account it is not there yet."""
+    where = f"{integration.twikey.api_url}\n{integration.twikey.api_token}\n{customer.number}\n{fingerprint(customer)}"
+    return base64.urlsafe_b64encode(hashlib.sha256(where.encode()).digest()[:16]).decode().rstrip("=")
 
 
 def _synced(done: Written, print_: str, updated_at: str) -> End:
@@ -158,6 +168,7 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
         "Done." if answer == "settled" else "Done; it will be looked at again.",
         outcome=end.outcome.value,
         reason=end.reason,
+        warnings=list(end.warnings),
         ledger=answer,
         causes=[cause.name.lower() for cause in sorted(claim.causes)],
         waited_ms=_ms_between(claim.wanted_since, claim.at),
@@ -168,7 +179,7 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
     if verdict.state:
-        tools.ledger.set_state(verdict.state)
+        tools.ledger.change_state(before="active", after=verdict.state)
     answer = tools.ledger.fail(
         claim,
         verdict.action,
@@ -196,7 +207,8 @@ def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
 
 def _may_land_later(failure: Exception) -> bool:
     """Whether Twikey may still do what we stopped waiting for."""
-    return isinstance(failure, Unavailable) and failure.api == "twikey" and failure.status is None
+    # A gateway that gives up waiting (502, 504) does not stop what it waited for.
+    return isinstance(failure, Unavailable) and failure.api == "twikey" and failure.status in (None, 502, 504)
 
 
 def _answered(failure: Exception) -> tuple[str, ...]:
