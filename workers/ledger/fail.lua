@@ -17,7 +17,10 @@ if api_failed then
   end
 end
 for i = 12, #KEYS do redis.call('DEL', KEYS[i]) end
-if action == 'defer' and delay > 0 then redis.call('SET', KEYS[11], now + delay, 'PX', delay) end
+-- Several calls may be refused at once, each naming a time of its own: the latest counts.
+if action == 'defer' and delay > 0 and now + delay > tonumber(redis.call('GET', KEYS[11]) or '0') then
+  redis.call('SET', KEYS[11], now + delay, 'PX', delay)
+end
 
 if get('t') ~= token then return lost(causes) end
 release_lease()

@@ -388,3 +388,16 @@ def test_only_dead_letters_can_be_given_up(ledger, subject):
 
     assert ledger.look("contact:1").owed
     assert ledger.look("contact:never-heard-of") is None
+
+
+def test_of_several_pauses_the_longest_counts(ledger, claimed):
+    for number in (1, 2):
+        ledger.mark(f"contact:{number}", WEBHOOK)
+    long, short = claimed(ledger), claimed(ledger, "contact:2")
+    ledger.fail(long, "defer", reason="throttled", delay=timedelta(minutes=5))
+
+    ledger.fail(short, "defer", reason="throttled", delay=timedelta(seconds=1))
+
+    refusal = ledger.claim("contact:1")
+    assert refusal.reason == "paused"
+    assert refusal.again_at - datetime.now(UTC) > timedelta(minutes=4)
