@@ -1,0 +1,94 @@
+"""Four directed scenarios, one per safety of the ledger: each forces the one interleaving that this safety is there for."""
+
+import time
+
+from sandbox.deployment import wait_for
+from tests.chaos.scenarios import Scenario
+from tests.chaos.system import System
+from tests.chaos.traffic import Customer, Manners
+
+UPSERT = "/creditor/customer"
+
+
+def doubled_wake_up(system: System, _seconds: float) -> None:
+    """A wake-up comes twice while the first is at its write: without a lease both write."""
+    assert system.services
+    customer = _first(system)
+    _gate(system, "twikey", UPSERT, "before", count=2)
+    system.traffic.edit(customer)
+    _held(system, "twikey")
+    for _ in range(4):
+        system.services.wake("default", f"{customer.kind}:{customer.id}")
+    time.sleep(1.5)
+    system.twikey.delete("/gates")
+
+
+def edited_meanwhile(system: System, _seconds: float) -> None:
+    """The customer changes after it was read and before the work is committed: without `want` nobody looks again."""
+    customer = _first(system)
+    _gate(system, "twikey", UPSERT, "before", count=1)
+    system.traffic.edit(customer)
+    _held(system, "twikey")
+    system.traffic.edit(customer)
+    _accepted(system, 2)
+    system.twikey.delete("/gates")
+
+
+def killed_while_writing(system: System, _seconds: float) -> None:
+    """A worker dies, and its write lands after its successor's: without `verify` the older state stays."""
+    customer = _first(system)
+    _gate(system, "twikey", UPSERT, "before", count=1)
+    system.traffic.edit(customer)
+    _held(system, "twikey")
+    for name in ("worker", "worker2"):
+        system.kill(name)
+    system.traffic.edit(customer)
+    wait_for("the successor's write", lambda: not system.wrong(), seconds=60)
+    system.twikey.delete("/gates")
+    time.sleep(1)
+
+
+def slower_than_its_lease(system: System, _seconds: float) -> None:
+    """Sign-in and reading take longer than the lease: without "still mine?" the slow one writes over the newer state."""
+    customer = _first(system)
+    kind = "/companies.info" if customer.kind == "company" else "/contacts.info"
+    system.teamleader.post("/tokens/expire")
+    system.upstream("teamleader", kind="delay", seconds=7, count=1, prefix=kind)
+    system.upstream("teamleader", kind="delay", seconds=7, count=1, prefix="/oauth2/access_token")
+    system.traffic.edit(customer)
+    wait_for(
+        "the sign-in", lambda: system.teamleader.get("/requests", prefix="/oauth2")["requests"][-1]["ended"] is None
+    )
+    _gate(system, "teamleader", kind, "after", count=1)
+    _held(system, "teamleader")
+    system.traffic.edit(customer)
+    wait_for("the successor's write", lambda: not system.wrong(), seconds=30)
+    system.teamleader.delete("/gates")
+    time.sleep(2)
+
+
+def _first(system: System) -> Customer:
+    return system.traffic.customers[0]
+
+
+def _gate(system: System, side: str, prefix: str, when: str, *, count: int) -> None:
+    gate = {"name": "moment", "prefix": prefix, "when": when, "count": count}
+    getattr(system, side).post("/gates", gate)
+
+
+def _held(system: System, side: str) -> None:
+    gates = getattr(system, side)
+    wait_for("the moment", lambda: gates.get("/gates")["gates"][0]["waiting"], seconds=30)
+
+
+def _accepted(system: System, count: int) -> None:
+    wait_for("the events to be accepted", lambda: len(system.traffic.accepted) >= count)
+
+
+_ONE = Manners(rate=0)
+DIRECTED = (
+    Scenario(241, "doubled wake-up", doubled_wake_up, customers=1, manners=_ONE),
+    Scenario(242, "edited meanwhile", edited_meanwhile, customers=1, manners=_ONE),
+    Scenario(243, "killed while writing", killed_while_writing, customers=1, manners=_ONE),
+    Scenario(244, "slower than its lease", slower_than_its_lease, customers=1, manners=_ONE),
+)

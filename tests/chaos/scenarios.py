@@ -1,0 +1,325 @@
+"""The scenarios: what each breaks, how often, and the figure it prints. Numbers as in the fault plan of issue 3."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from config.keys import IntegrationKeys
+from tests.chaos.proxy import Weather
+from tests.chaos.store import REFUSALS
+from tests.chaos.system import System
+from tests.chaos.traffic import Manners
+from workers import operations
+from workers.clients.teamleader.oauth_protocol import TokenPair
+
+DEAD = 30
+BULK = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`run` breaks things for about `seconds` while traffic flows; healing, waiting and judging are the runner's."""
+
+    number: int
+    name: str
+    run: Callable[[System, float], None]
+    seconds: float = 20.0
+    customers: int = 60
+    manners: Manners = field(default_factory=Manners)
+    limit: int | None = None
+    may_lose: bool = False
+    baseline: bool = False
+
+
+def clean(system: System, seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def bulk_edit(system: System, seconds: float) -> None:
+    """More customers at once than the minute allows."""
+    began = time.monotonic()
+    for customer in system.traffic.customers:
+        system.traffic.edit(customer)
+    while system.wrong() or len(system.traffic.accepted) < BULK:
+        time.sleep(0.5)
+        if time.monotonic() - began > 240:
+            break
+    # A full window at once, then whatever the sliding window gives back: the rest waits one minute.
+    system.figures |= {"drained_s": round(time.monotonic() - began, 1), "theory_s": 60.0 * (BULK // 200)}
+
+
+def kill_workers(system: System, seconds: float) -> None:
+    _until(seconds, lambda: system.kill(system.random.choice(("worker", "worker2"))), system, 2, 5)
+
+
+def kill_web(system: System, seconds: float) -> None:
+    def step() -> None:
+        if system.random.random() < 0.3:
+            system.kill("web")
+        else:
+            system.kill_a_web_worker()
+
+    _until(seconds, step, system, 2, 4)
+
+
+def kill_redis(system: System, seconds: float) -> None:
+    for down in (0.5, 5, 30):
+        time.sleep(2)
+        system.redis_down(down)
+    time.sleep(2)
+
+
+def power_loss(system: System, seconds: float) -> None:
+    time.sleep(seconds / 2)
+    system.figures["bytes_cut"] = system.redis_down(0.5, cut=system.random.choice((1_000, 10_000, 60_000)))
+    time.sleep(seconds / 2)
+
+
+def refusals(system: System, seconds: float) -> None:
+    kinds = list(REFUSALS)
+    system.random.shuffle(kinds)
+    for kind in kinds:
+        with system.fault(f"Redis {kind}"):
+            system.store.refuse(kind, 3)
+        time.sleep(1.5)
+
+
+def network(system: System, seconds: float) -> None:
+    days = {
+        "network slow to Redis": Weather(latency=0.05, jitter=0.04),
+        "network very slow to Redis": Weather(latency=0.6, jitter=0.4),
+        "network byte by byte": Weather(slices=True),
+        "network black hole": Weather(black_hole=True),
+        "network refused": Weather(refuse=True),
+        "Redis answers lost": Weather(lose_answers=0.1),
+    }
+    names = list(days)
+    system.random.shuffle(names)
+    for name in names:
+        with system.weather(name, days[name]):
+            if name == "network refused":
+                system.proxy.cut()
+            time.sleep(5)
+        with system.fault("connections reset"):
+            system.proxy.cut()
+        time.sleep(1)
+
+
+def stop_and_continue(system: System, seconds: float) -> None:
+    system.stop_and_continue("worker", 2)
+    system.stop_and_continue("clock", 5)
+    system.stop_and_continue("worker2", 26)
+    with system.fault("SIGSTOP Redis"):
+        system.store.pause()
+        time.sleep(4)
+        system.store.resume()
+    time.sleep(2)
+
+
+def storm_of_429(system: System, seconds: float) -> None:
+    for retry in ("future", "past", "future"):
+        with system.fault("429"):
+            system.upstream(
+                "teamleader", kind="status", status=429, retry=retry, retry_seconds=2, count=2, prefix="/co"
+            )
+            time.sleep(5)
+    for _ in range(2):
+        with system.fault("429 of Twikey"):
+            system.upstream("twikey", kind="status", status=429, retry_seconds=2, count=2, prefix="/creditor/customer")
+            time.sleep(4)
+
+
+def bad_upstream(system: System, seconds: float) -> None:
+    for side, prefix in (("teamleader", "/co"), ("twikey", "/creditor/customer")):
+        for status in (500, 502, 503, 504):
+            system.upstream(side, kind="status", status=status, probability=0.05, prefix=prefix)
+        for kind in ("html", "truncated", "wrong_type", "reset", "lost_answer"):
+            system.upstream(side, kind=kind, probability=0.04, prefix=prefix)
+        system.upstream(side, kind="huge", count=1, prefix=prefix)
+        system.upstream(side, kind="drip", seconds=1, count=1, prefix=prefix)
+        system.upstream(side, kind="hang", count=1, prefix=prefix)
+    with system.fault("bad answers of both sides (30 %)"):
+        time.sleep(seconds)
+        system.heal()
+    with system.fault("Twikey down 6 s"):
+        system.upstream("twikey", kind="reset")
+        time.sleep(6)
+        system.heal()
+    time.sleep(3)
+
+
+def late_writes(system: System, seconds: float) -> None:
+    """Twikey does what was asked after we stopped waiting for it, and nothing else ever happens to that customer."""
+    with system.fault("write done late"):
+        for customer in system.traffic.customers:
+            system.upstream(
+                "twikey", kind="delay", seconds=11, count=1, customer=customer.id, prefix="/creditor/customer"
+            )
+            system.traffic.edit(customer)
+            time.sleep(0.4)
+            system.traffic.edit(customer)
+        time.sleep(12)
+
+
+def oauth(system: System, seconds: float) -> None:
+    assert system.services
+    system.teamleader.patch("/settings", {"settings": {"access_token_life": 5}})
+    system.teamleader.post("/tokens/expire")
+    before = system.teamleader.get("/tokens")["refreshes"]
+    began = time.monotonic()
+    time.sleep(seconds)
+    lasted = time.monotonic() - began
+    made = system.teamleader.get("/tokens")["refreshes"] - before
+    system.figures |= {"token_life_s": 5, "refreshes": made, "refreshes_needed_at_most": round(lasted / 4) + 1}
+    system.teamleader.patch("/settings", {"settings": {"access_token_life": 3600}})
+    # Killed between Teamleader's answer and our storing it: the one moment that costs the connection.
+    system.teamleader.post("/gates", {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1})
+    system.teamleader.post("/tokens/expire")
+    _wait(lambda: _waiting(system, "grant"), 15)
+    for name in ("worker", "worker2", "clock"):
+        system.kill(name)
+    system.teamleader.delete("/gates")
+    _wait(lambda: system.services.ledger("default").state() == "reconnect_needed", 90)  # type: ignore[union-attr]
+    system.figures["state_after_kill_in_refresh"] = system.services.ledger("default").state()
+    accepted = len(system.traffic.accepted)
+    time.sleep(3)
+    system.figures["accepted_while_disconnected"] = len(system.traffic.accepted) - accepted
+    _reconnect(system)
+    time.sleep(2)
+    with system.fault("access revoked"):
+        system.teamleader.post("/tokens/revoke")
+        time.sleep(4)
+        _reconnect(system)
+
+
+def duplicates(system: System, seconds: float) -> None:
+    """Copies of webhooks out of order, and of wake-ups in the queue."""
+    assert system.services
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        customer = system.random.choice(system.traffic.customers)
+        for _ in range(3):
+            system.services.wake("default", f"{customer.kind}:{customer.id}")
+        time.sleep(0.05)
+
+
+def replay(system: System, seconds: float) -> None:
+    """Dead letters, replayed by two operators at once, twice, and once with the store away."""
+    assert system.services
+    victims = system.traffic.customers[:DEAD]
+    for customer in victims:
+        system.traffic.spoil(customer)
+    ledger = system.services.ledger("default")
+    _wait(lambda: ledger.dead_count() >= DEAD, 60)
+    system.figures["dead_before"] = ledger.dead_count()
+    for customer in victims:
+        system.traffic.mend(customer)
+    subjects = [letter.subject for letter in operations.dead_letters(system.services, "default")]
+
+    def operator(_: int) -> int:
+        done = 0
+        for subject in subjects:
+            with contextlib.suppress(redis.RedisError):
+                done += operations.replay(system.services, "default", subject) is not None  # type: ignore[arg-type]
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        clicks = pool.map(operator, range(2))
+        time.sleep(0.05)
+        system.redis_down(0.5)
+        system.figures["replays_taken"] = sum(clicks)
+    operator(2)
+    _wait(lambda: ledger.dead_count() == 0, 60)
+    system.figures["dead_left"] = ledger.dead_count()
+
+
+def old_dead_letters(system: System, seconds: float) -> None:
+    """Dead letters of 400 days ago, with everything running that might clean up."""
+    assert system.services
+    ledger, keys = system.services.ledger("default"), IntegrationKeys("default")
+    victims = system.traffic.customers[:DEAD]
+    for customer in victims:
+        system.traffic.spoil(customer)
+    _wait(lambda: ledger.dead_count() >= DEAD, 60)
+    long_ago = (datetime.now(UTC).timestamp() - 400 * 86_400) * 1000
+    aged = {subject: long_ago for subject, _ in system.services.store.zrange(keys.dead, 0, -1, withscores=True)}
+    system.services.store.zadd(keys.dead, aged)
+    before = ledger.dead_count()
+    system.redis_down(0.5)
+    time.sleep(seconds)
+    system.figures |= {
+        "dead_of_400_days_ago": before,
+        "still_there": ledger.dead_count(),
+        "expire": int(system.services.store.ttl(keys.dead)) >= 0,
+    }
+    for customer in victims:
+        system.traffic.mend(customer)
+    for letter in list(operations.dead_letters(system.services, "default")):
+        operations.replay(system.services, "default", letter.subject)
+
+
+def rolling_restart(system: System, seconds: float) -> None:
+    drains = []
+    for name in ("worker", "web", "worker2", "clock") * 2:
+        took = system.terminate(name)
+        if took is not None:
+            drains.append(round(took, 2))
+        time.sleep(seconds / 8)
+    system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
+
+
+def _reconnect(system: System) -> None:
+    """What an operator does: connects again and lets the work go on."""
+    assert system.services
+    pair = system.teamleader.post("/tokens")
+    integration = system.services.integration("default")
+    system.services.tokens(integration).store(TokenPair(refresh=pair["refresh_token"]))
+    operations.resume(system.services, "default")
+
+
+def _waiting(system: System, gate: str) -> bool:
+    return any(one["name"] == gate and one["waiting"] for one in system.teamleader.get("/gates")["gates"])
+
+
+def _wait(look: Callable[[], Any], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if look():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _until(seconds: float, step: Callable[[], Any], system: System, least: float, most: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(system.random.uniform(least, most))
+        step()
+
+
+SCENARIOS = (
+    Scenario(1, "clean", clean, seconds=25, customers=200, manners=Manners(rate=30)),
+    Scenario(2, "bulk edit", bulk_edit, customers=BULK, manners=Manners(rate=0), limit=200),
+    Scenario(3, "kill -9 workers", kill_workers, seconds=40, baseline=True),
+    Scenario(4, "kill -9 web", kill_web, seconds=25),
+    Scenario(5, "kill -9 Redis", kill_redis, manners=Manners(rate=8), baseline=True),
+    Scenario(6, "power loss", power_loss, seconds=10, may_lose=True),
+    Scenario(7, "Redis refuses", refusals, manners=Manners(rate=8)),
+    Scenario(8, "network to Redis", network, manners=Manners(rate=8)),
+    Scenario(9, "SIGSTOP", stop_and_continue),
+    Scenario(12, "429 storm", storm_of_429),
+    Scenario(13, "bad upstream", bad_upstream, seconds=25, baseline=True),
+    Scenario(131, "late writes", late_writes, customers=4, manners=Manners(rate=0)),
+    Scenario(14, "OAuth", oauth, seconds=20),
+    Scenario(15, "duplicates and disorder", duplicates, seconds=15, manners=Manners(rate=8, copies=10, shuffle=10)),
+    Scenario(18, "operator replay", replay, customers=DEAD, manners=Manners(rate=0)),
+    Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
+    Scenario(21, "rolling restart", rolling_restart, seconds=32),
+)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS} | {str(one.number): one for one in SCENARIOS}
