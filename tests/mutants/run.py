@@ -80,6 +80,8 @@ MUTANTS = (
 
 
 def main() -> int:
+    if failing := run(None):
+        sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:
         caught_by = run(mutant)
@@ -89,17 +91,14 @@ def main() -> int:
     return 1 if survivors else 0
 
 
-def run(mutant: Mutant) -> str | None:
-    """The first test that fails with the mutant in place; None when all pass."""
+def run(mutant: Mutant | None) -> str | None:
+    """The first test that fails with the mutant (or none) in place; None when all pass."""
     with tempfile.TemporaryDirectory(prefix="tltw-mutant-") as folder:
         copy = Path(folder)
         for name in CODE:
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, copy / name)
-        file = copy / mutant.file
-        text = file.read_text()
-        if text.count(mutant.old) != 1:
-            sys.exit(f"The mutant {mutant.name!r} no longer fits {mutant.file}: mend it.")
-        file.write_text(text.replace(mutant.old, mutant.new))
+        if mutant:
+            put_in_place(mutant, copy)
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST],
             cwd=copy,
@@ -114,6 +113,14 @@ def run(mutant: Mutant) -> str | None:
         sys.exit(f"The tests did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     failed = re.search(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
     return failed.group(1) if failed else "a failing test"
+
+
+def put_in_place(mutant: Mutant, copy: Path) -> None:
+    file = copy / mutant.file
+    text = file.read_text()
+    if text.count(mutant.old) != 1:
+        sys.exit(f"The mutant {mutant.name!r} no longer fits {mutant.file}: mend it.")
+    file.write_text(text.replace(mutant.old, mutant.new))
 
 
 if __name__ == "__main__":
