@@ -107,3 +107,19 @@ def test_an_automatic_import_is_held_while_auto_update_is_off(deployment: Deploy
     assert deployment.in_twikey(customer_id) is None
     tltw("integration", "enable")
     wait_for("the customer, once it is on again", lambda: deployment.in_twikey(customer_id))
+
+
+def test_a_manual_import_creates_its_customer_even_when_the_option_goes_off_meanwhile(deployment: Deployment, tltw):
+    customer_id = deployment.create("contact", **PERSON)
+    deployment.teamleader.post("/gates", {"name": "mid-fetch", "prefix": "/contacts.info", "customer": customer_id})
+    invoice = {"id": "5d0f2a7e-0000-0000-0000-000000000003"}
+    customer = {"type": "contact", "id": customer_id}
+    import_event(
+        deployment, {"type": "invoice.imported", "trigger": "manual", "invoice": invoice, "customer": customer}
+    )
+    wait_for("the fetch to be under way", lambda: deployment.teamleader.get("/gates")["gates"][0]["waiting"])
+
+    tltw("integration", "disable")
+    deployment.teamleader.delete("/gates/mid-fetch")
+
+    assert wait_for("the customer", lambda: deployment.in_twikey(customer_id))["lastname"] == "Dubois"

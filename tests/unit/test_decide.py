@@ -68,7 +68,7 @@ def test_a_deletion_is_looked_into_but_nothing_is_written_while_auto_update_is_o
     [
         (causes(Cause.INVOICE), True, Cause.INVOICE),
         (causes(Cause.INVOICE), False, Skip("auto_update_off", hold=True)),
-        (causes(Cause.INVOICE_MANUAL), True, Cause.INVOICE),
+        (causes(Cause.INVOICE_MANUAL), True, Cause.INVOICE_MANUAL),
         (causes(Cause.INVOICE_MANUAL), False, Cause.INVOICE_MANUAL),
         (causes(Cause.REPLAY), False, Cause.OPERATOR),
     ],

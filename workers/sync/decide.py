@@ -55,8 +55,9 @@ def decide_invoice(causes: Causes, *, auto_update: bool) -> Cause | Skip:
     """Why the customer of a booked invoice is to be looked at, or why the invoice is left alone."""
     if causes & {Cause.OPERATOR, Cause.REPLAY}:
         return Cause.OPERATOR
+    if Cause.INVOICE_MANUAL in causes:
+        # Also while on, where it does the same: it must not be held if the option goes off before the customer's turn.
+        return Cause.INVOICE_MANUAL
     if auto_update:
         return Cause.INVOICE
-    if Cause.INVOICE_MANUAL in causes:
-        return Cause.INVOICE_MANUAL
     return Skip(AUTO_UPDATE_OFF, hold=True)

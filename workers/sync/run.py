@@ -146,8 +146,12 @@ def _skipped(skip: Skip, answered: tuple[str, ...] = ("teamleader",)) -> End:
 
 def _walk_away(why: StillMine, claim: Claim, tools: Tools) -> None:
     if why == "off":
-        # Switched off since the claim: recorded and held, like an event that arrives while it is off.
-        _commit(End(Outcome.SKIPPED, AUTO_UPDATE_OFF, hold=True), claim, tools)
+        # Switched off since the claim. What is automatic is held, like an event that arrives while it is off; what
+        # somebody asked for (a manual invoice import) is decided anew, by the rules of "off".
+        if all(cause.automatic for cause in claim.causes):
+            _commit(End(Outcome.SKIPPED, AUTO_UPDATE_OFF, hold=True), claim, tools)
+        else:
+            tools.ledger.fail(claim, "defer", reason=AUTO_UPDATE_OFF)
     elif why == "paused":
         tools.ledger.fail(claim, "defer", reason="paused", api="twikey")
     else:
