@@ -1,6 +1,6 @@
 """The name of every Redis key, in one place.
 
-All keys of an integration share the hash tag `{tltw:<integration>}`. Three keys belong to the deployment as a whole.
+All keys of an integration share the hash tag `{tltw:<integration>}`; the others belong to the deployment as a whole.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ NEXT_DUE = "tltw:next"
 INTEGRATIONS = "tltw:integrations"
 # When a clock last ticked (ms); `/readyz` reads it.
 CLOCK_TICKED = "tltw:clock"
+# Stream, never trimmed: who changed what.
+AUDIT = "tltw:audit"
 
 
 @dataclass(frozen=True, slots=True)
