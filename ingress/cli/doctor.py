@@ -11,8 +11,8 @@ from config.keys import CLOCK_TICKED
 from config.store import durability_problems
 from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, when
 from workers import operations
+from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
-from workers.clock import learn_account
 from workers.services import Services
 
 CLOCK_SILENT_SECONDS = 10
