@@ -172,8 +172,8 @@ def options_shown(services: Services, integration: str) -> dict[str, str]:
     }
 
 
-def history(services: Services, integration: str) -> Iterator[audit.Entry]:
-    """Who changed what of an integration, newest first."""
+def audit_log(services: Services, integration: str = "") -> Iterator[audit.Entry]:
+    """Who changed what, newest first; of one integration only when it is named."""
     return audit.entries(services.store, integration=integration)
 
 

@@ -146,7 +146,7 @@ def set_(services: Services, name: str, options: tuple[str, ...], as_json: bool)
 @command
 def history(services: Services, name: str, as_json: bool) -> None:
     """Show who changed what of an integration, newest first."""
-    entries = list(operations.history(services, name))
+    entries = list(operations.audit_log(services, name))
     lines = [f"{when(one.at)}  {one.by}  {one.what}  {one.before} → {one.after}".rstrip(" →") for one in entries]
     answer(entries, as_json=as_json, text="\n".join(lines) or "Nothing was changed yet.")
 
