@@ -61,6 +61,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _console_url(text: str) -> str:
+    if text and urlsplit(_url(text)).path:
+        raise ValueError("must not hold a path: the console needs a host name of its own")
+    return _url(text) if text else ""
+
+
 def _twikey_url(text: str) -> str:
     url = _url(text)
     if not url.endswith("/creditor"):
@@ -86,6 +92,12 @@ def _port(text: str) -> int:
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ValueError("not a number above zero")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 9:
+        raise ValueError("not a number from 0 to 9")
     return int(text)
 
 
@@ -163,6 +175,10 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
+    Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", _console_url),
+    Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
+    Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", _port),
+    Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", _count),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
     Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
     Variable("TLTW_UPDATE_ONLY", "off", "on: a customer that Twikey does not know is not created by an edit in Teamleader.", _switch),
@@ -202,6 +218,10 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    console_url: str
+    console_host: str
+    console_port: int
+    console_proxies: int
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -221,6 +241,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         problems["TLTW_RELAY_HMAC_SECRET"] = "missing: TLTW_RELAY_HMAC_HEADER is set"  # noqa: S105 # a sentence
     if values.get("TLTW_RELAY_HMAC_ENCODING") not in ("hex", "base64"):
         problems["TLTW_RELAY_HMAC_ENCODING"] = "say hex or base64"
+    if values.get("TLTW_CONSOLE_PORT") == values.get("TLTW_WEB_PORT") is not None:
+        problems["TLTW_CONSOLE_PORT"] = "must differ from TLTW_WEB_PORT: the console is not public"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
     if problems:
@@ -270,6 +292,10 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        console_url=of("CONSOLE_URL") or f"http://127.0.0.1:{of('CONSOLE_PORT')}",
+        console_host=of("CONSOLE_HOST"),
+        console_port=of("CONSOLE_PORT"),
+        console_proxies=of("CONSOLE_PROXIES"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),

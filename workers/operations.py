@@ -16,6 +16,8 @@ from workers.services import Services
 
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
+# How much of the latest activity a glance looks at.
+RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class IntegrationView:
     dead: int
     held: int
     oldest_owed: datetime | None
+    last_synced: datetime | None
 
 
 def new_event_id() -> str:
@@ -123,6 +126,7 @@ def view(services: Services, integration: str) -> IntegrationView:
         dead=ledger.dead_count(),
         held=ledger.held_count(),
         oldest_owed=ledger.oldest_owed(),
+        last_synced=_last_synced(ledger),
     )
 
 
@@ -173,6 +177,12 @@ def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None
 
 def _shown(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _last_synced(ledger: Ledger) -> datetime | None:
+    """When a customer was last brought or found equal, as far as the latest activity tells."""
+    done = (one.at for one in reversed(ledger.activity(newest=RECENT)) if one.what in ("synced", "unchanged"))
+    return next(done, None)
 
 
 def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
