@@ -18,6 +18,32 @@ CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
 
+# -- the console: who may sign in, and who is signed in ------------------------------------------------
+# Hash: name of an operator -> its record (JSON).
+OPERATORS = "tltw:operators"
+# Hash: name of an operator -> when it last signed in (ms).
+OPERATORS_SIGNED_IN = "tltw:operators:signed-in"
+
+
+def console_session(hashed_id: str) -> str:
+    """Hash, expiring: one signed-in browser, by the hash of what its cookie holds."""
+    return f"tltw:session:{hashed_id}"
+
+
+def console_sessions_of(operator: str) -> str:
+    """Sorted set, expiring: the hashed ids of an operator's sessions by when they end at the latest (ms). For lists only."""
+    return f"tltw:sessions:{operator}"
+
+
+def sign_in_tries(hashed: str) -> str:
+    """Sorted set, expiring: the latest tries to sign in with one name, from one address or in one browser, by time (ms)."""
+    return f"tltw:sign-in-tries:{hashed}"
+
+
+def known_browser(hashed_token: str) -> str:
+    """String, expiring: the operator that has signed in with this browser before."""
+    return f"tltw:known-browser:{hashed_token}"
+
 
 def consent(state: str) -> str:
     """String, expiring: who began to connect which integration; `state` is hashed already."""

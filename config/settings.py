@@ -65,6 +65,10 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),
+    Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
+    Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
+    Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
     Variable("TLTW_TEAMLEADER_CLIENT_ID", "", "Client id of your Teamleader integration. Needed to connect accounts."),
     Variable("TLTW_TEAMLEADER_CLIENT_SECRET", "", "Its client secret.", secret=True),
     Variable("TLTW_TEAMLEADER_API_URL", "https://api.focus.teamleader.eu", "Teamleader's API.", parse.url),
@@ -104,6 +108,10 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    console_url: str
+    console_host: str
+    console_port: int
+    console_proxies: int
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -125,6 +133,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         problems["TLTW_RELAY_HMAC_SECRET"] = "missing: TLTW_RELAY_HMAC_HEADER is set"  # noqa: S105 # a sentence
     if values.get("TLTW_RELAY_HMAC_ENCODING") not in ("hex", "base64"):
         problems["TLTW_RELAY_HMAC_ENCODING"] = "say hex or base64"
+    if values.get("TLTW_CONSOLE_PORT") == values.get("TLTW_WEB_PORT") is not None:
+        problems["TLTW_CONSOLE_PORT"] = "must differ from TLTW_WEB_PORT: the console is not public"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
     if any(texts.get(name) for name in DESCRIBES_THE_FIRST):
@@ -185,6 +195,10 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        console_url=of("CONSOLE_URL") or f"http://127.0.0.1:{of('CONSOLE_PORT')}",
+        console_host=of("CONSOLE_HOST"),
+        console_port=of("CONSOLE_PORT"),
+        console_proxies=of("CONSOLE_PROXIES"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
