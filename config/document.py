@@ -18,6 +18,7 @@ GROUPS = {
     "TLTW_TWIKEY_API_URL": "Twikey",
     "TLTW_DEFAULT_LANGUAGE": "How customers are mapped",
     "TLTW_RELAY_HMAC_HEADER": "A signing gateway in front of us",
+    "TLTW_ALERT_EMAIL_TO": "Alerts",
     "TLTW_LOG_FORMAT": "Logs",
 }
 

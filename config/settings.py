@@ -17,9 +17,18 @@ from cryptography.fernet import Fernet
 from dotenv import load_dotenv
 from redis import Redis
 
+from config.alerts import (
+    LOOPBACK,
+    AlertSettings,
+    alert_settings,
+    mail_address,
+    mail_addresses,
+    receiver_url,
+    smtp_server,
+)
+from config.alerts import problems as alert_problems
 from config.integrations import INTEGRATION_ID, Integration, TeamleaderConnection, TwikeyConnection
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LANGUAGES = frozenset({"en", "nl", "fr", "de", "es", "it", "pt"})
 
 
@@ -184,6 +193,12 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_RELAY_HMAC_HEADER", "", "Header of an HMAC that a gateway in front of us adds. Empty: none is demanded."),
     Variable("TLTW_RELAY_HMAC_SECRET", "", "Its secret.", secret=True),
     Variable("TLTW_RELAY_HMAC_ENCODING", "hex", "hex or base64."),
+    Variable("TLTW_ALERT_EMAIL_TO", "", "Who gets alerts by e-mail, comma-separated. Empty: nobody; alerts are always in the log too.", mail_addresses),
+    Variable("TLTW_ALERT_EMAIL_FROM", "", "The sender of these e-mails.", mail_address),
+    Variable("TLTW_SMTP_URL", "", "The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://… (TLS). Write @ and / in user or password as %40 and %2F.", smtp_server, True),
+    Variable("TLTW_ALERT_WEBHOOK_URL", "", "An address that alerts are posted to, signed as Standard Webhooks.", receiver_url, True),
+    Variable("TLTW_ALERT_WEBHOOK_SECRET", "", "Its Standard Webhooks secrets (whsec_…), comma-separated; each signs.", _event_secrets, True),
+    Variable("TLTW_ALERT_SLACK_URL", "", "An incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord with /slack).", receiver_url, True),
     Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal."),
 )  # fmt: skip
 
@@ -206,6 +221,7 @@ class Settings:
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
     log_format: str
+    alerts: AlertSettings = AlertSettings()  # frozen
     integration: Integration
 
     @property
@@ -223,6 +239,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         problems["TLTW_RELAY_HMAC_ENCODING"] = "say hex or base64"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
+    problems |= alert_problems(values)
     if problems:
         raise SettingsWrong(problems)
     return _settings(values)
@@ -274,6 +291,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
         log_format=of("LOG_FORMAT"),
+        alerts=alert_settings(values),
         integration=Integration(
             id=of("INTEGRATION"),
             auto_update=of("AUTO_UPDATE"),
