@@ -88,7 +88,7 @@ def problems(values: Mapping[str, Any]) -> dict[str, str]:
     def given(name: str) -> bool:
         return bool(values.get(name, True))
 
-    found = {}
+    found: dict[str, str] = {}
     mail = ("TLTW_ALERT_EMAIL_TO", "TLTW_ALERT_EMAIL_FROM", "TLTW_SMTP_URL")
     webhook = ("TLTW_ALERT_WEBHOOK_URL", "TLTW_ALERT_WEBHOOK_SECRET")
     for together in (mail, webhook):

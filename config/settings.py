@@ -221,7 +221,7 @@ class Settings:
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
     log_format: str
-    alerts: AlertSettings = AlertSettings()  # frozen
+    alerts: AlertSettings
     integration: Integration
 
     @property
