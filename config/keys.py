@@ -13,6 +13,22 @@ INTEGRATIONS = "tltw:integrations"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,16 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
+
+    @property
+    def registered(self) -> str:
+        """Hash: the event types that were registered at Teamleader, each with the fingerprint of the address."""
+        return f"{self.prefix}teamleader:registered"
 
     @property
     def activity(self) -> str:
