@@ -12,6 +12,9 @@ import redis
 import structlog
 
 from config.keys import CLOCK_TICKED, IntegrationKeys
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
+from workers.alerts.rounds import open_rounds
 from workers.broker import waiting
 from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.ledger import due
@@ -26,6 +29,7 @@ CONNECT_EVERY = timedelta(seconds=15)
 REGISTER_EVERY = timedelta(days=1)
 # Logging in to Twikey is what Twikey throttles most.
 RECONNECT_EVERY = timedelta(minutes=10)
+ALERT_EVERY = timedelta(seconds=30)
 TRY_AGAIN_AFTER = timedelta(seconds=15)
 WAKE_AT_MOST = 128
 WAKE_PER_INTEGRATION = 32
@@ -48,8 +52,14 @@ class Clock:
 
     def run(self) -> None:
         """Ticks until stopped. A store that is away is waited for; work that is slow never delays a tick."""
-        upkeep = threading.Thread(target=self._upkeep, name="upkeep", daemon=True)
-        upkeep.start()
+        # Alerts have a thread of their own: upkeep hangs on the very APIs whose outage they should tell of, and a mail
+        # server that hangs must not keep tokens from being renewed.
+        beside = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (("upkeep", self._upkeep), ("alerts", self._alerts))
+        ]
+        for thread in beside:
+            thread.start()
         while not self._stopped.is_set():
             pause = TICK
             try:
@@ -57,14 +67,21 @@ class Clock:
             except redis.RedisError as error:
                 log.warning("The store does not answer; the clock waits for it.", error=type(error).__name__)
                 pause = RECOVER
-            if not upkeep.is_alive():
-                raise RuntimeError("the upkeep thread died; see the log above")
+            dead = [thread.name for thread in beside if not thread.is_alive()]
+            if dead and not self._stopped.is_set():  # in this order: they end when told to
+                raise RuntimeError(f"a thread died, see the log above: {', '.join(dead)}")
             self._stopped.wait(pause.total_seconds())
 
     def _upkeep(self) -> None:
         while not self._stopped.wait(0.5):
             for integration in self.services.integrations():
                 self._every(CONNECT_EVERY, f"connect:{integration.id}", partial(self._connect, integration.id))
+
+    def _alerts(self) -> None:
+        rounds = open_rounds(self.services)
+        while not self._stopped.wait(0.5):
+            self._every(ALERT_EVERY, "alerts", rounds.run)
+        rounds.close()
 
     def _every(self, interval: timedelta, name: str, step: Callable[[], object]) -> None:
         if time.monotonic() < self._next.get(name, 0):
@@ -135,6 +152,7 @@ def learn_account(services: Services, name: str, *, again: bool = False) -> str:
     if known and account_id and known.decode() != account_id:  # type: ignore[union-attr] # bytes
         # Two accounts must not mix under one set of customer numbers (docs/runbook.md, wrong_account).
         services.ledger(name).set_state("paused")
+        raise_alert(services.store, Kind.PAUSED_ITSELF, name)
         log.error(
             "The token is of another Teamleader account than before; the integration is paused.", integration=name
         )

@@ -1,4 +1,4 @@
-"""What the routes may do with the rest of the service, and nothing more: mark, wake, pause, and check an account.
+"""What the routes may do with the rest of the service, and nothing more: mark, wake, pause, check an account, and raise an alert.
 
 Made once per web process, after the fork. Making it opens no connection, so the process starts while the store is away.
 """
@@ -15,6 +15,8 @@ from config.integrations import Integration
 from config.keys import IntegrationKeys
 from ingress.webhooks.refusals import Reason, Refused
 from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
 from workers.ledger import Cause, Ledger, Marked, Scripts
 
 # After this the sender has waited enough: the clock sends the wake-up within a quarter of a second.
@@ -58,6 +60,7 @@ class Door:
             raise Refused(Reason.ACCOUNT_UNKNOWN)
         self._accounts[integration] = known.decode()
         if account != known.decode():
+            raise_alert(self.store, Kind.FOREIGN_ACCOUNT, integration)
             raise Refused(Reason.WRONG_ACCOUNT)
 
     def mark(self, integration: str, subject: str, cause: Cause, *, event_id: str, seen_id: str = "") -> Marked:
@@ -72,6 +75,7 @@ class Door:
     def pause(self, integration: str) -> None:
         """Holds the work of an integration until an operator resumes it. What is owed stays owed."""
         self._ledger(integration).set_state("paused")
+        raise_alert(self.store, Kind.PAUSED_ITSELF, integration)
 
     def _ledger(self, name: str) -> Ledger:
         if name not in self._ledgers:
