@@ -30,9 +30,7 @@ class House:
         """One round; answers what it tells: (event, number of integrations, sum of their numbers)."""
         self.now += after
         self.book, notices = decide(self.book, findings, integrations, self.now)
-        said = [
-            (notice.event, len(notice.alerts), sum(alert.number for alert in notice.alerts)) for notice in notices
-        ]
+        said = [(notice.event, len(notice.alerts), sum(alert.number for alert in notice.alerts)) for notice in notices]
         self.told += [(self.now - START, *one) for one in said]
         return said
 
@@ -233,7 +231,9 @@ def test_a_book_in_which_nothing_changed_is_the_same_book(house):
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from([LATE, DEAD, FOREIGN]), st.sampled_from(INTEGRATIONS[:3]), st.booleans(), st.integers(1, 5)),
+    st.tuples(
+        st.sampled_from([LATE, DEAD, FOREIGN]), st.sampled_from(INTEGRATIONS[:3]), st.booleans(), st.integers(1, 5)
+    ),
     max_size=4,
 )
 
@@ -244,7 +244,8 @@ def test_whatever_happens_nobody_is_flooded_and_everything_open_becomes_known(st
     house = House()
     for steps, minutes in story:
         findings = {
-            (kind, name): Finding(kind, name, is_wrong or kind is FOREIGN, number) for kind, name, is_wrong, number in steps
+            (kind, name): Finding(kind, name, is_wrong or kind is FOREIGN, number)
+            for kind, name, is_wrong, number in steps
         }
         house.rounds(timedelta(minutes=minutes), *findings.values())
         house.round()

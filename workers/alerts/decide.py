@@ -74,11 +74,12 @@ def decide(
     book: Book, findings: Iterable[Finding], integrations: Collection[str], now: datetime
 ) -> tuple[Book, list[Notice]]:
     """The book as it should be kept, and what to tell. Alerts of integrations that are no more are dropped silently."""
-    alerts = {key: alert for key, alert in book.alerts.items() if not key[1] or key[1] in integrations}
+    alerts = dict(book.alerts)
     for finding in findings:
         if found := _found(alerts.get((finding.kind, finding.integration)), finding, now):
             alerts[found.key] = found
-    alerts = {key: aged for key, alert in alerts.items() if (aged := _aged(alert, now))}
+    served = {"", *integrations}
+    alerts = {key: aged for key, alert in alerts.items() if key[1] in served and (aged := _aged(alert, now))}
     told, notices = dict(book.told), list[Notice]()
     for kind in Kind:
         of_kind = [alert for alert in alerts.values() if alert.kind is kind]

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Literal
@@ -20,6 +21,8 @@ from config.alerts import SmtpServer
 from workers.alerts.channels.channel import NotSent
 from workers.alerts.messages import Message
 
+# A subject of more than 78 letters would be folded after its name, and many readers then show it with a space in front.
+UNFOLDED = policy.SMTP.clone(max_line_length=900)
 STEP_SECONDS = 8.0
 WHOLE_SECONDS = 25.0
 
@@ -102,7 +105,7 @@ class SmtpChannel:
 
 def written(message: Message, *, alert_id: str, sender: str, to: Sequence[str]) -> EmailMessage:
     """The e-mail. Its Message-ID is made of the alert's id, so that a second copy can be recognised."""
-    mail = EmailMessage()
+    mail = EmailMessage(policy=UNFOLDED)
     mail["Subject"] = message.subject
     mail["From"] = sender
     mail["To"] = ", ".join(to)
