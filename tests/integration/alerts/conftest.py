@@ -33,7 +33,6 @@ from workers.clients.http import Http
 from workers.ledger import Ledger, Scripts
 from workers.services import Services
 
-SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 REQUIRED = {
     "TLTW_SECRET_KEY": Fernet.generate_key().decode(),
     "TLTW_WEBHOOK_KEY": "k" * 43,
@@ -287,6 +286,12 @@ class ManyServices(Services):
 
 
 MakeServices = Callable[..., ManyServices]
+
+
+@pytest.fixture
+def required() -> dict[str, str]:
+    """The settings that every deployment needs."""
+    return dict(REQUIRED)
 
 
 @pytest.fixture
