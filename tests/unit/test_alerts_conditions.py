@@ -18,7 +18,13 @@ def survey(**more):
 
 def judged(of, *, raised=None, webhooks=False):
     """What was said about each kind: True = wrong."""
-    return {finding.kind: finding.wrong for finding in of_integration(of, raised or {}, webhooks=webhooks)}
+    found = of_integration(of, raised or {}, webhooks=webhooks)
+    return {finding.kind: finding.wrong for finding in found if not finding.moot}
+
+
+def moot(of):
+    """The kinds of which nobody wants to know."""
+    return {finding.kind for finding in of_integration(of, {}, webhooks=True) if finding.moot}
 
 
 def finding(of, kind, *, raised=None, webhooks=False):
@@ -84,6 +90,12 @@ def test_silence_is_wrong_where_webhooks_usually_come():
 
     assert (found.wrong, found.detail) == (True, "about 20 were to be expected")
     assert found.since.date() == NOW.date()
+
+
+def test_what_an_operator_paused_or_switched_off_is_neither_late_nor_silent_any_more():
+    assert moot(survey(state="paused")) == {Kind.UPDATES_LATE, Kind.SILENCE}
+    assert moot(survey(auto_update=False)) == {Kind.SILENCE}
+    assert moot(survey(state="reconnect_needed")) == set()
 
 
 @pytest.mark.parametrize("more", [{"auto_update": False}, {"webhook_days": {}}])

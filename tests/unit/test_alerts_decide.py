@@ -191,6 +191,13 @@ def test_when_nothing_can_be_said_what_is_open_stays_open(house):
     assert house.rounds(5 * MINUTE, well()) == [("recovered", 1, 1)]
 
 
+def test_what_nobody_wants_to_know_any_more_is_closed_without_a_word(house):
+    house.rounds(MINUTE, wrong())
+
+    assert house.rounds(HOUR, Finding(LATE, "merchant-0", False, moot=True)) == []
+    assert house.book.alerts == {}
+
+
 def test_alerts_of_an_integration_that_is_no_more_are_dropped_silently(house):
     house.rounds(MINUTE, wrong())
 

@@ -1,6 +1,7 @@
 """What is wrong now, and what is well again: from one look at an integration, or at the deployment. Pure.
 
-Where it cannot be told nothing is said, and what is open stays open: a paused integration is neither late nor on time.
+Where it cannot be told nothing is said, and what is open stays open: while credentials are refused an integration is
+neither late nor on time. What an operator paused or switched off is nobody's trouble any more.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ class Finding:
     """One thing that is wrong, or well, with an integration (`""`: with the deployment).
 
     `number` counts what the kind counts; of what was raised, how often since the last look. `detail`: more, in words.
+    `moot`: neither, because nobody wants to know; what was open is closed without a word.
     """
 
     kind: Kind
@@ -34,6 +36,7 @@ class Finding:
     number: int = 1
     detail: str = ""
     since: datetime | None = None
+    moot: bool = False
 
 
 def of_integration(survey: Survey, raised: Raised, *, webhooks: bool) -> list[Finding]:
@@ -79,6 +82,8 @@ def _dead(survey: Survey) -> Finding:
 
 
 def _late(survey: Survey) -> Iterator[Finding]:
+    if survey.state == "paused":
+        yield Finding(Kind.UPDATES_LATE, survey.integration, False, moot=True)
     if survey.state != "active":
         return
     late = survey.owed_since is not None and survey.at - survey.owed_since >= LATE_AFTER
@@ -87,7 +92,10 @@ def _late(survey: Survey) -> Iterator[Finding]:
 
 
 def _silence(survey: Survey) -> Iterator[Finding]:
-    if survey.state != "active" or not survey.auto_update:
+    if survey.state == "paused" or not survey.auto_update:
+        yield Finding(Kind.SILENCE, survey.integration, False, moot=True)
+        return
+    if survey.state != "active":
         return
     judged = silence.judge(survey.webhook_days, survey.at)
     if isinstance(judged, silence.Silent):

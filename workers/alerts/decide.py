@@ -76,7 +76,9 @@ def decide(
     """The book as it should be kept, and what to tell. Alerts of integrations that are no more are dropped silently."""
     alerts = dict(book.alerts)
     for finding in findings:
-        if found := _found(alerts.get((finding.kind, finding.integration)), finding, now):
+        if finding.moot:
+            alerts.pop((finding.kind, finding.integration), None)
+        elif found := _found(alerts.get((finding.kind, finding.integration)), finding, now):
             alerts[found.key] = found
     served = {"", *integrations}
     alerts = {key: aged for key, alert in alerts.items() if key[1] in served and (aged := _aged(alert, now))}
