@@ -7,7 +7,8 @@ from email.headerregistry import Address
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+from config.parse import LOOPBACK
+
 SUBMISSION_PORT, SUBMISSIONS_PORT = 587, 465
 LOOKS_LIKE = "not a mail server; it should look like smtp://user:password@host:587 or smtps://user:password@host"
 
@@ -48,12 +49,15 @@ def smtp_server(text: str) -> SmtpServer | None:
         raise ValueError(LOOKS_LIKE)
     if bool(parts.username) != bool(parts.password):
         raise ValueError("a user name without a password, or the other way round; write @ and / in them as %40 and %2F")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not (user + password).isascii():
+        raise ValueError("user name and password may only hold letters, digits and signs of ASCII")
     return SmtpServer(
         host=parts.hostname,
         port=port or (SUBMISSIONS_PORT if parts.scheme == "smtps" else SUBMISSION_PORT),
         security="tls" if parts.scheme == "smtps" else "if_offered" if parts.hostname in LOOPBACK else "starttls",
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        user=user,
+        password=password,
     )
 
 

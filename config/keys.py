@@ -9,6 +9,10 @@ from dataclasses import dataclass
 NEXT_DUE = "tltw:next"
 # The ids of all integrations this deployment serves.
 INTEGRATIONS = "tltw:integrations"
+# Counts every change of any integration, so that processes know when to read them again.
+INTEGRATIONS_REVISION = "tltw:integrations:revision"
+# Hash: Teamleader account -> the integration that is connected to it. One account, one integration.
+ACCOUNTS = "tltw:accounts"
 # When a clock last ticked (ms); `/readyz` reads it.
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
@@ -31,6 +35,11 @@ def alert_channel_lock(name: str) -> str:
     return f"tltw:alerts:sending:{name}"
 
 
+def consent(state: str) -> str:
+    """String, expiring: who began to connect which integration; `state` is hashed already."""
+    return f"tltw:consent:{state}"
+
+
 @dataclass(frozen=True, slots=True)
 class IntegrationKeys:
     """The keys of one integration."""
@@ -46,8 +55,13 @@ class IntegrationKeys:
         return f"{self.prefix}s:{subject}"
 
     @property
+    def record(self) -> str:
+        """Hash: what the integration is, option by option; secrets encrypted (config/registry.py)."""
+        return f"{self.prefix}integration"
+
+    @property
     def options(self) -> str:
-        """Hash: the switches an operator can turn (`auto_update`, `state`, …)."""
+        """Hash: what the ledger's scripts must know at every step (`auto_update`, `state`, `revision`, …)."""
         return f"{self.prefix}options"
 
     @property
@@ -59,6 +73,11 @@ class IntegrationKeys:
     def account(self) -> str:
         """String: the id of the Teamleader account, as `users.me` gave it."""
         return f"{self.prefix}teamleader:account"
+
+    @property
+    def registered(self) -> str:
+        """String: digest of our webhook address and the event types last registered for it; one that vanishes is an alert."""
+        return f"{self.prefix}teamleader:registered"
 
     @property
     def session(self) -> str:
@@ -119,11 +138,6 @@ class IntegrationKeys:
     def webhooks(self) -> str:
         """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
         return f"{self.prefix}webhooks"
-
-    @property
-    def registered(self) -> str:
-        """Hash: the event types that were registered at Teamleader, each with the fingerprint of the address."""
-        return f"{self.prefix}teamleader:registered"
 
     @property
     def activity(self) -> str:

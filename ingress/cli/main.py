@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import alerts, customers, dead_letters, doctor, integration, processes
+from ingress.cli import alerts, audit, customers, dead_letters, doctor, integration, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -43,5 +43,6 @@ main.add_command(customers.preview)
 main.add_command(dead_letters.dead_letters)
 main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
-main.add_command(doctor.doctor)
+main.add_command(audit.audit)
 main.add_command(alerts.alerts)
+main.add_command(doctor.doctor)

@@ -4,16 +4,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.alerts.conditions import FAILING_AFTER, LATE_AFTER, of_channels, of_integration, of_store
+from workers.alerts.conditions import (
+    FAILING_AFTER,
+    LATE_AFTER,
+    PAUSED_BY_A_PERSON,
+    of_channels,
+    of_integration,
+    of_store,
+)
 from workers.alerts.kinds import Kind
-from workers.ledger.records import Survey, WebhookDay
+from workers.ledger.records import Standing, Survey, WebhookDay
+from workers.operations import BY_OPERATOR
 
 NOW = datetime(2026, 11, 23, 18, tzinfo=UTC)  # a Monday
 SECOND = timedelta(seconds=1)
 
 
-def survey(**more):
-    return Survey(integration="acme", at=NOW, **more)
+def survey(*, state="active", reason="", active_since=None, **more):
+    return Survey(integration="acme", at=NOW, standing=Standing(state, reason, active_since), **more)
 
 
 def judged(of, *, raised=None, webhooks=False):
@@ -77,7 +85,9 @@ def test_of_held_work_it_cannot_be_said_whether_it_is_late_or_silent(state):
 
 
 def test_a_pause_by_hand_is_no_alert_and_does_not_say_that_the_credentials_work():
-    assert judged(survey(state="paused")) == {Kind.DEAD_LETTERS: False}
+    assert BY_OPERATOR in PAUSED_BY_A_PERSON
+    for reason in PAUSED_BY_A_PERSON:
+        assert judged(survey(state="paused", reason=reason)) == {Kind.DEAD_LETTERS: False}
 
 
 @pytest.mark.parametrize("state", ["connecting", "closed"])
@@ -115,10 +125,22 @@ def test_what_was_raised_is_wrong_as_often_as_it_was_raised_and_never_well(kind)
     assert kind not in judged(survey())
 
 
-def test_a_pause_that_came_by_itself_is_wrong_until_the_integration_is_active():
-    assert finding(survey(state="paused"), Kind.PAUSED_ITSELF, raised={Kind.PAUSED_ITSELF: 1}).wrong
-    assert Kind.PAUSED_ITSELF not in judged(survey(state="paused"))
+@pytest.mark.parametrize("reason", ["account.deactivated", "wrong_account", "account_taken"])
+def test_a_pause_that_nobody_asked_for_is_wrong_until_the_integration_is_active(reason):
+    paused = survey(state="paused", reason=reason, active_since=NOW - timedelta(hours=1))
+
+    found = finding(paused, Kind.PAUSED_ITSELF)
+    assert (found.wrong, found.detail, found.since) == (True, reason, NOW - timedelta(hours=1))
     assert not finding(survey(), Kind.PAUSED_ITSELF).wrong
+
+
+def test_what_was_held_for_days_is_late_only_after_it_had_its_time():
+    owed = {"owed": 4, "owed_since": NOW - timedelta(days=2)}
+    just_connected = survey(**owed, active_since=NOW - timedelta(minutes=14))
+    long_connected = survey(**owed, active_since=NOW - timedelta(minutes=15))
+
+    assert not finding(just_connected, Kind.UPDATES_LATE).wrong
+    assert finding(long_connected, Kind.UPDATES_LATE).since == owed["owed_since"]
 
 
 def test_a_store_is_wrong_with_the_sentences_that_say_why():

@@ -11,6 +11,7 @@ from workers.alerts.kinds import MEANINGS, Kind
 from workers.alerts.messages import NAMED_AT_MOST, SHOWN_AT_MOST, Message, compose, rehearsal
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+LABELS = {"bakkerij-tarwe": "Bakkerij Tarwe"}
 PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
 
 
@@ -22,7 +23,7 @@ def alert(kind=Kind.UPDATES_LATE, integration="bakkerij-tarwe", *, number=3, det
 
 
 def composed(*alerts, event="opened"):
-    return compose(Notice(alerts[0].kind, event, alerts), deployment="sync.example.com", now=NOW)
+    return compose(Notice(alerts[0].kind, event, alerts), deployment="sync.example.com", now=NOW, labels=LABELS)
 
 
 def test_every_kind_says_what_happened_what_to_do_and_where_to_read_on():

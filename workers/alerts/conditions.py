@@ -16,6 +16,8 @@ from workers.ledger.records import Survey
 LATE_AFTER = timedelta(minutes=15)
 # An integration that is not served (any more): nothing of it can be wrong.
 NOT_SERVED = ("connecting", "closed")
+# Why an integration is paused when a person wanted it so; by itself it is paused for any other reason.
+PAUSED_BY_A_PERSON = ("", "paused_by_operator")
 # A channel may stumble; failing is to have failed this often in a row.
 FAILING_AFTER = 3
 
@@ -41,7 +43,7 @@ class Finding:
 
 def of_integration(survey: Survey, raised: Raised, *, webhooks: bool) -> list[Finding]:
     """What one look shows. `webhooks`: the survey holds the webhooks by day, so silence can be judged."""
-    if survey.state in NOT_SERVED:
+    if survey.standing.state in NOT_SERVED:
         return []
     found = [*_raised(survey, raised), *_state(survey), _dead(survey), *_late(survey)]
     return [*found, *_silence(survey)] if webhooks else found
@@ -63,16 +65,17 @@ def _raised(survey: Survey, raised: Raised) -> Iterator[Finding]:
     for kind in (Kind.FOREIGN_ACCOUNT, Kind.REGISTRATION_LOST):
         if number := raised.get(kind, 0):
             yield Finding(kind, survey.integration, True, number)
-    if raised.get(Kind.PAUSED_ITSELF):
-        yield Finding(Kind.PAUSED_ITSELF, survey.integration, True)
-    elif survey.state == "active":
-        yield Finding(Kind.PAUSED_ITSELF, survey.integration, False)
 
 
 def _state(survey: Survey) -> Iterator[Finding]:
-    refused = survey.state == "reconnect_needed"
-    if refused or survey.state == "active":
-        yield Finding(Kind.RECONNECT_NEEDED, survey.integration, refused)
+    state, reason, since = survey.standing.state, survey.standing.reason, survey.standing.since
+    if state == "active":
+        yield Finding(Kind.RECONNECT_NEEDED, survey.integration, False)
+        yield Finding(Kind.PAUSED_ITSELF, survey.integration, False)
+    elif state == "reconnect_needed":
+        yield Finding(Kind.RECONNECT_NEEDED, survey.integration, True, detail=reason, since=since)
+    elif state == "paused" and reason not in PAUSED_BY_A_PERSON:
+        yield Finding(Kind.PAUSED_ITSELF, survey.integration, True, detail=reason, since=since)
 
 
 def _dead(survey: Survey) -> Finding:
@@ -82,20 +85,28 @@ def _dead(survey: Survey) -> Finding:
 
 
 def _late(survey: Survey) -> Iterator[Finding]:
-    if survey.state == "paused":
+    if survey.standing.state == "paused":
         yield Finding(Kind.UPDATES_LATE, survey.integration, False, moot=True)
-    if survey.state != "active":
+    if survey.standing.state != "active":
         return
-    late = survey.owed_since is not None and survey.at - survey.owed_since >= LATE_AFTER
+    waiting_for = survey.at - _waiting_since(survey)
     trouble = ", ".join(f"{NAMES[api]} fails or asks for a pause" for api in NAMES if api in survey.in_trouble)
-    yield Finding(Kind.UPDATES_LATE, survey.integration, late, survey.owed, trouble, survey.owed_since)
+    yield Finding(
+        Kind.UPDATES_LATE, survey.integration, waiting_for >= LATE_AFTER, survey.owed, trouble, survey.owed_since
+    )
+
+
+def _waiting_since(survey: Survey) -> datetime:
+    """What was held for days, until somebody connected again, is late only a quarter of an hour after that."""
+    since = survey.owed_since or survey.at
+    return max(since, survey.standing.since or since)
 
 
 def _silence(survey: Survey) -> Iterator[Finding]:
-    if survey.state == "paused" or not survey.auto_update:
+    if survey.standing.state == "paused" or not survey.auto_update:
         yield Finding(Kind.SILENCE, survey.integration, False, moot=True)
         return
-    if survey.state != "active":
+    if survey.standing.state != "active":
         return
     judged = silence.judge(survey.webhook_days, survey.at)
     if isinstance(judged, silence.Silent):

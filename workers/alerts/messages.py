@@ -1,10 +1,10 @@
 """A message about alerts: one record, put into words for people and into JSON for machines. No I/O.
 
-It holds ids of integrations, numbers, reasons and sentences: nothing about a customer, no address, no secret.
+It holds ids and labels of integrations, numbers, reasons and sentences: nothing about a customer, no address, no secret.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -20,9 +20,10 @@ DEPLOYMENT = "this deployment"
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """One integration (`""`: the deployment) in a message."""
+    """One integration (`""`: the deployment) in a message. `label`: how the operator calls it, if at all."""
 
     integration: str
+    label: str
     since: str
     number: int
     detail: str
@@ -71,8 +72,8 @@ class Message:
         return [one.integration for one in self.named if one.integration]
 
 
-def compose(notice: Notice, *, deployment: str, now: datetime) -> Message:
-    """What people are told about a notice."""
+def compose(notice: Notice, *, deployment: str, now: datetime, labels: Mapping[str, str]) -> Message:
+    """What people are told about a notice. `labels` of integrations, by id."""
     meaning = notice.kind.meaning
     recovered = notice.event == "recovered"
     alerts = sorted(notice.alerts, key=lambda alert: (alert.told is not None, -alert.number, alert.integration))
@@ -90,7 +91,10 @@ def compose(notice: Notice, *, deployment: str, now: datetime) -> Message:
         number=number,
         counted=meaning.counted[number != 1],
         integrations_total=len(alerts),
-        named=tuple(_concerned(alert, recovered=recovered) for alert in alerts[:NAMED_AT_MOST]),
+        named=tuple(
+            _concerned(alert, labels.get(alert.integration, ""), recovered=recovered)
+            for alert in alerts[:NAMED_AT_MOST]
+        ),
     )
 
 
@@ -107,9 +111,9 @@ def rehearsal(*, deployment: str, now: datetime) -> Message:
     )
 
 
-def _concerned(alert: Alert, *, recovered: bool) -> Concerned:
+def _concerned(alert: Alert, label: str, *, recovered: bool) -> Concerned:
     number = alert.number if alert.kind.meaning.counted[0] and not recovered else 0
-    return Concerned(alert.integration, _iso(alert.since), number, "" if recovered else alert.detail)
+    return Concerned(alert.integration, label, _iso(alert.since), number, "" if recovered else alert.detail)
 
 
 def _heading(message: Message) -> str:
@@ -135,13 +139,19 @@ def _lines(message: Message) -> Iterator[str]:
     yield message.sentence
     for one in message.named[:SHOWN_AT_MOST]:
         more = ", ".join(part for part in (str(one.number) if one.number else "", one.detail) if part)
-        yield f"- {one.integration or DEPLOYMENT}, since {_shown(one.since)}{f': {more}' if more else ''}"
+        yield f"- {_name(one)}, since {_shown(one.since)}{f': {more}' if more else ''}"
     if message.integrations_total > SHOWN_AT_MOST:
         yield f"- and {message.integrations_total - SHOWN_AT_MOST} more: tltw alerts list"
     if message.next:
         yield f"What to do: {message.next}"
     if message.link:
         yield f"Read: {message.link}"
+
+
+def _name(one: Concerned) -> str:
+    if not one.integration:
+        return DEPLOYMENT
+    return f"{one.integration} ({one.label})" if one.label else one.integration
 
 
 def _iso(moment: datetime) -> str:

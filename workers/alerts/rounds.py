@@ -4,7 +4,7 @@ Two clocks are harmless: the book is written by one of them, and each channel is
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -44,8 +44,8 @@ class Rounds:
         deliver.begin(self.services.store, names)
         webhooks = time.monotonic() >= self._silence_next
         looked = look(self.services, names, webhooks=webhooks)
-        deployment = deployment_name(self.services.settings)
-        kept = book.keep(self.services.store, lambda before, raised: turned(before, raised, looked, deployment))
+        told_as = Told(deployment_name(self.services.settings), labels(self.services))
+        kept = book.keep(self.services.store, lambda before, raised: turned(before, raised, looked, told_as))
         if webhooks and kept != "overtaken":
             self._silence_next = time.monotonic() + SILENCE_EVERY.total_seconds()
         deliver.deliver(self.services.store, self.channels, looked.now)
@@ -72,6 +72,14 @@ class Looked:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How people call things: the deployment, and integrations by id."""
+
+    deployment: str
+    labels: Mapping[str, str]
+
+
 def open_rounds(services: Services) -> Rounds:
     return Rounds(services, channels(services.settings.alerts))
 
@@ -81,7 +89,8 @@ def look(services: Services, names: Sequence[str], *, webhooks: bool) -> Looked:
     seconds, micros = services.store.time()
     return Looked(
         now=datetime.fromtimestamp(seconds + micros / 1e6, UTC),
-        surveys=surveys(services.scripts, [one.id for one in services.integrations()], webhooks=webhooks),
+        # By their ids: also those whose secrets cannot be read, whose work therefore waits.
+        surveys=surveys(services.scripts, services.registry.ids(), webhooks=webhooks),
         of_deployment=(
             conditions.of_store(durability_problems(services.store)),
             conditions.of_channels(deliver.failures(services.store, names)),
@@ -90,11 +99,17 @@ def look(services: Services, names: Sequence[str], *, webhooks: bool) -> Looked:
     )
 
 
-def turned(before: Book, raised: AllRaised, looked: Looked, deployment: str) -> tuple[Book, list[Message]]:
+def turned(before: Book, raised: AllRaised, looked: Looked, told_as: Told) -> tuple[Book, list[Message]]:
     """The book after a round, and what is to be told."""
-    served = {survey.integration for survey in looked.surveys if survey.state != "closed"}
+    served = {survey.integration for survey in looked.surveys if survey.standing.state != "closed"}
     after, notices = decide(before, looked.findings(raised), served, looked.now)
-    return after, [compose(notice, deployment=deployment, now=looked.now) for notice in notices]
+    return after, [
+        compose(notice, deployment=told_as.deployment, now=looked.now, labels=told_as.labels) for notice in notices
+    ]
+
+
+def labels(services: Services) -> dict[str, str]:
+    return {one.id: one.label for one in services.integrations() if one.label}
 
 
 def deployment_name(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 -- mark: an event says "look at this subject".
 -- ARGV: integration, subject, cause letters, 1 if automatic, event id, delay ms, key of the event id if it must be new
 -- KEYS[10]: the webhooks by day
--- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'} or {'duplicate'}.
+-- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'}, {'duplicate'} or {'closed'}.
 local causes, automatic, event, delay, seen = ARGV[3], ARGV[4] == '1', ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local WAKE_UP_TO = 32 -- beyond this many owed subjects the clock paces the work; more messages would only queue
 local SEEN_SECONDS = 86400
@@ -18,6 +18,7 @@ local function count_webhook()
   end
 end
 
+if closed() then return {'closed'} end
 if seen ~= '' and not redis.call('SET', seen, '1', 'NX', 'EX', SEEN_SECONDS) then return {'duplicate'} end
 if string.find(causes, '[wax]') then count_webhook() end
 

@@ -54,12 +54,16 @@ def from_ms(text: bytes | str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it."""
+    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it.
+
+    `closed`: nothing was recorded, because the integration was removed.
+    """
 
     accepted: bool
     wake: bool = False
     skipped_reason: str = ""
     duplicate: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Claim:
     wanted_since: datetime | None
     at: datetime
     last_synced: datetime | None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,18 @@ class SubjectState:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of an integration, why (a reason of the runbook, or empty) and since when."""
+
+    state: str
+    reason: str
+    since: datetime | None
+
+
+ACTIVE = Standing("active", "", None)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """The ledger's books (promise P5): every accepted event is somewhere."""
 
@@ -182,7 +199,7 @@ class Survey:
 
     integration: str
     at: datetime
-    state: str = "active"
+    standing: Standing = ACTIVE
     auto_update: bool = True
     owed: int = 0
     owed_since: datetime | None = None

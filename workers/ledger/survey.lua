@@ -2,7 +2,7 @@
 -- KEYS: options, due, dead, webhooks by day, then per API its pause and its circuit
 -- ARGV: integration, owed subjects to look at, dead letters to look at, 1 if the webhooks by day are wanted, names of the APIs
 -- Answers {state, 1 if auto-update is on, owed, owed since (ms, '0' = nobody), dead, {reason, number, …}, {API in trouble, …},
---   now, {field, value, …}}
+--   now, {field, value, …}, reason of the state, since when (ms)}
 local prefix = '{tltw:' .. ARGV[1] .. '}:s:'
 local most_owed, most_dead = tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
@@ -55,8 +55,8 @@ local function in_trouble()
   return names
 end
 
-local options = redis.call('HMGET', KEYS[1], 'state', 'auto_update')
+local options = redis.call('HMGET', KEYS[1], 'state', 'auto_update', 'state_reason', 'state_since')
 local owed = redis.call('ZCARD', KEYS[2])
 local days = ARGV[4] == '1' and redis.call('HGETALL', KEYS[4]) or {}
 return {options[1] or 'active', options[2] == 'on' and 1 or 0, owed, owed_since(owed), redis.call('ZCARD', KEYS[3]), reasons(),
-  in_trouble(), string.format('%.0f', now), days}
+  in_trouble(), string.format('%.0f', now), days, options[3] or '', options[4] or '0'}

@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -26,12 +26,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config import settings
-from config.integrations import Integration
+from config.keys import INTEGRATIONS, INTEGRATIONS_REVISION, IntegrationKeys
+from config.registry import Registry
 from config.secrets import Cipher
+from sandbox.teamleader import world as worlds
+from workers import integrations
 from workers.broker import make_broker
 from workers.clients.http import Http
-from workers.ledger import Ledger, Scripts
-from workers.services import Services
+from workers.ledger import Scripts
+from workers.services import Allowed, Services
 
 REQUIRED = {
     "TLTW_SECRET_KEY": Fernet.generate_key().decode(),
@@ -39,9 +42,16 @@ REQUIRED = {
     "TLTW_PUBLIC_URL": "https://sync.example.com",
     "TLTW_TEAMLEADER_CLIENT_ID": "id",
     "TLTW_TEAMLEADER_CLIENT_SECRET": "secret",
-    "TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh",
-    "TLTW_TWIKEY_API_URL": "https://acme.twikey.com/api/creditor",
-    "TLTW_TWIKEY_API_TOKEN": "token",
+}
+
+
+# An address that nobody answers: nothing here may call an API, unless a test says where it is.
+OPTIONS = {
+    "twikey_url": "http://127.0.0.1:1/creditor",
+    "twikey_key": "token",
+    "auto_update": "on",
+    "label": "Acme & Co",
+    "teamleader_refresh_token": worlds.DEFAULT_REFRESH_TOKEN,
 }
 
 
@@ -275,17 +285,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return Certificate(server, ssl.create_default_context(cadata=pem.decode()))
 
 
-@dataclass(slots=True)
-class ManyServices(Services):
-    """Services of as many integrations as a test wants."""
+def _copy(services: Services, names: tuple[str, ...]) -> None:
+    """Makes all of them like the first, active since yesterday. Adding hundreds one by one would take a minute."""
+    record = services.store.hgetall(IntegrationKeys(names[0]).record)
+    yesterday = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1000)
+    pipeline = services.store.pipeline()
+    for name in names:
+        keys = IntegrationKeys(name)
+        pipeline.hset(keys.record, mapping=record)
+        pipeline.hset(keys.options, mapping={"auto_update": "on", "state": "active", "state_since": yesterday})
+    pipeline.sadd(INTEGRATIONS, *names)
+    pipeline.incr(INTEGRATIONS_REVISION)
+    pipeline.execute()
 
-    names: tuple[str, ...] = ("acme",)
 
-    def integrations(self) -> list[Integration]:
-        return [replace(self.settings.integration, id=name) for name in self.names]
-
-
-MakeServices = Callable[..., ManyServices]
+MakeServices = Callable[..., Services]
 
 
 @pytest.fixture
@@ -296,25 +310,25 @@ def required() -> dict[str, str]:
 
 @pytest.fixture
 def make_services() -> Iterator[MakeServices]:
-    """Makes services over a store (in memory unless given), with the alert settings of the test."""
-    made: list[ManyServices] = []
+    """Makes services over a store (in memory unless given), with active integrations and the settings of the test."""
+    made: list[Services] = []
 
-    def make(
-        store: "redis.Redis | None" = None, *, names: tuple[str, ...] = ("acme",), **variables: str
-    ) -> ManyServices:
+    def make(store: "redis.Redis | None" = None, *, names: tuple[str, ...] = ("acme",), **variables: str) -> Services:
         loaded = settings.load(REQUIRED | {f"TLTW_{name.upper()}": value for name, value in variables.items()})
         store = store if store is not None else fakeredis.FakeRedis(server=fakeredis.FakeServer())
-        services = ManyServices(
+        cipher, allowed = Cipher(loaded.secret_keys), Allowed()
+        services = Services(
             settings=loaded,
             store=store,
             scripts=Scripts(store),
             broker=make_broker(fakeredis.FakeRedis(server=fakeredis.FakeServer())),
-            http=Http(()),
-            cipher=Cipher(loaded.secret_keys),
-            names=names,
+            http=Http(allowed),
+            cipher=cipher,
+            registry=Registry(store, cipher, loaded.teamleader),
+            allowed=allowed,
         )
-        for name in names:
-            Ledger(services.scripts, name).begin(auto_update=True)
+        integrations.add(services, names[0], OPTIONS, by="cli:test")
+        _copy(services, names)
         made.append(services)
         return services
 

@@ -45,7 +45,7 @@ def open_an_alert(store):
         def decided(before, _raised):
             finding = Finding(Kind.DEAD_LETTERS, "acme", True, 4, "cannot_map 4", NOW - timedelta(minutes=5))
             after, notices = decide(before, [finding], ["acme"], now)
-            return after, [compose(notice, deployment="here", now=now) for notice in notices]
+            return after, [compose(notice, deployment="here", now=now, labels={}) for notice in notices]
 
         return decided
 

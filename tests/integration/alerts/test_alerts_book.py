@@ -26,7 +26,7 @@ def deciding(now, *findings, of_raised=True):
         if of_raised:
             found += [Finding(kind, name, True, number) for (kind, name), number in raised.items()]
         after, notices = decide(before, found, NAMES, now)
-        return after, [compose(notice, deployment="here", now=now) for notice in notices]
+        return after, [compose(notice, deployment="here", now=now, labels={}) for notice in notices]
 
     return decided
 

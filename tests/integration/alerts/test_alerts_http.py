@@ -26,7 +26,7 @@ MESSAGE = Message(
     number=4,
     counted="updates owed",
     integrations_total=1,
-    named=(Concerned("acme", "2026-11-23T08:40:00+00:00", 4, "Twikey fails"),),
+    named=(Concerned("acme", "Acme", "2026-11-23T08:40:00+00:00", 4, "Twikey fails"),),
 )
 
 
@@ -57,7 +57,13 @@ def test_a_webhook_is_signed_with_every_secret_and_verifies_with_the_library(rec
     assert (posted.json["type"], posted.json["timestamp"]) == ("alert.opened", MESSAGE.at)
     assert posted.json["data"]["kind"] == "updates_late"
     assert posted.json["data"]["named"] == [
-        {"integration": "acme", "since": "2026-11-23T08:40:00+00:00", "number": 4, "detail": "Twikey fails"}
+        {
+            "integration": "acme",
+            "label": "Acme",
+            "since": "2026-11-23T08:40:00+00:00",
+            "number": 4,
+            "detail": "Twikey fails",
+        }
     ]
 
 
@@ -84,7 +90,7 @@ def test_slack_gets_a_text_in_its_own_markup(receiver, opened):
     assert house.got[0].json.keys() == {"text"}
     assert text.splitlines()[0] == ":red_circle: *Updates are late: acme, 4 updates owed (sync.example.com)*"
     assert "15 minutes &amp; &lt;still&gt; trying." in text
-    assert "- acme, since 2026-11-23 08:40 UTC: 4, Twikey fails" in text
+    assert "- acme (Acme), since 2026-11-23 08:40 UTC: 4, Twikey fails" in text
 
 
 @pytest.mark.parametrize("status", [301, 400, 410, 429, 500])

@@ -23,8 +23,8 @@ from sandbox.teamleader.app import create_teamleader
 from workers.alerts import decide, deliver, silence
 from workers.alerts.kinds import MEANINGS, Kind
 from workers.alerts.rounds import open_rounds
-from workers.clients.http import Http
 from workers.ledger import Cause, Claim
+from workers.operations import resume
 from workers.registration import register
 
 pytestmark = pytest.mark.parametrize("store", ["valkey"], indirect=True)
@@ -50,7 +50,7 @@ class Deployment:
         return self.services.ledger("acme")
 
     def ledgers(self):
-        return [self.services.ledger(name) for name in self.services.names]
+        return [self.services.ledger(name) for name in self.services.registry.ids()]
 
     def round(self):
         """One round; answers the subjects of the mails that it sent."""
@@ -62,7 +62,6 @@ class Deployment:
     def deliver_teamleader(self, type_, account=ACCOUNT):
         door = Door(
             scripts=self.services.scripts,
-            integrations={one.id: one for one in self.services.integrations()},
             webhook_keys=self.services.settings.webhook_keys,
             wake=lambda *_: None,
         )
@@ -166,7 +165,7 @@ CAUSES = {
     ),
     Kind.PAUSED_ITSELF: (
         lambda acme, _: acme.deliver_teamleader("account.deactivated"),
-        lambda acme, _: acme.ledger.set_state("active"),
+        lambda acme, _: resume(acme.services, "acme", by="cli:test"),
     ),
     Kind.STORE_NOT_DURABLE: (
         lambda _, store: store.config_set("appendonly", "no"),
@@ -241,22 +240,19 @@ def test_webhooks_that_vanished_at_teamleader_are_told_and_registered_anew(deplo
             teamleader_auth_url=url,
             teamleader_client_id=worlds.DEFAULT_CLIENT_ID,
             teamleader_client_secret=worlds.DEFAULT_CLIENT_SECRET,
-            teamleader_refresh_token=worlds.DEFAULT_REFRESH_TOKEN,
         )
-        acme.services.http = Http([url])
         register(acme.services, "acme")
         register(acme.services, "acme")
         assert acme.round() == []
 
         (types,) = teamleader.world.default.registrations.values()
         types -= {"contact.updated", "invoice.booked"}
-        assert sorted(register(acme.services, "acme")) == ["contact.updated", "invoice.booked"]
+        assert sorted(register(acme.services, "acme").added) == ["contact.updated", "invoice.booked"]
         subjects = acme.round()
         register(acme.services, "acme")
 
         assert subjects == ["Webhook registration was lost: acme, 2 event types (sync.example.com)"]
         assert acme.round() == []
-        acme.services.http.close()
     teamleader.close()
 
 
@@ -323,7 +319,7 @@ def test_no_alert_holds_a_secret_an_address_or_anything_of_a_customer(acme, stor
     secrets = [
         *settings.webhook_keys,
         SECRET,
-        settings.integration.twikey.api_token + "@",
+        *settings.secret_keys,
         "contact:1",
         "key=1",
         ACCOUNT,

@@ -62,7 +62,7 @@ def test_a_dead_letter_becomes_a_mail(make_services, mail_server):
         wait_for("a mail", lambda: server.mails)
 
     assert server.mails[0]["Subject"] == "Dead letters: acme, 1 dead letter (sync.example.com)"
-    assert "acme, since" in server.mails[0].get_content()
+    assert "acme (Acme & Co), since" in server.mails[0].get_content()
 
 
 def test_a_mail_server_that_hangs_delays_no_tick(make_services, mail_server):

@@ -30,7 +30,7 @@ def today(store):
 def test_an_integration_that_nobody_heard_of_is_well(scripts):
     (survey,) = surveys(scripts, ["nobody"], webhooks=True)
 
-    assert (survey.state, survey.owed, survey.owed_since, survey.dead) == ("active", 0, None, 0)
+    assert (survey.standing.state, survey.owed, survey.owed_since, survey.dead) == ("active", 0, None, 0)
     assert (survey.auto_update, survey.in_trouble, survey.webhook_days) == (False, (), {})
 
 
