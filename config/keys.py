@@ -17,6 +17,23 @@ ACCOUNTS = "tltw:accounts"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
+
 
 # -- the console: who may sign in, and who is signed in ------------------------------------------------
 # Hash: name of an operator -> its record (JSON).
@@ -143,6 +160,11 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
 
     @property
     def activity(self) -> str:

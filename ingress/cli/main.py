@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import audit, customers, dead_letters, doctor, integration, operators, processes
+from ingress.cli import alerts, audit, customers, dead_letters, doctor, integration, operators, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -46,4 +46,5 @@ main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
 main.add_command(audit.audit)
 main.add_command(operators.operator)
+main.add_command(alerts.alerts)
 main.add_command(doctor.doctor)
