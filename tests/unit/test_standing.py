@@ -13,8 +13,11 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BOOKS = Account(accepted=9, synced=9, unchanged=0, coalesced=0, skipped=0, gone=0, dead=0, pending=0)
 WELL = IntegrationView(
     id="default",
+    label="",
     auto_update=True,
     state="active",
+    state_reason="",
+    state_since=None,
     account=BOOKS,
     dead=0,
     held=0,
