@@ -68,6 +68,10 @@ class WakeUpConsumer(_RedisConsumer):
 class WakeUpBroker(RedisBroker):
     """Dramatiq's Redis broker without delay queues and with the consumer above."""
 
+    # How many values Lua may unpack at a time: half of the least that the stock broker reckons with. That one asks the store
+    # before its first command, all others waiting under a lock that was made before gevent patched the threads.
+    _max_unpack_size_val = 499  # type: ignore[assignment] # there it is None until the store was asked
+
     @property
     def consumer_class(self) -> type[WakeUpConsumer]:
         return WakeUpConsumer
