@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[2]
 KEY = "k" * 40
 ADDRESS = f"/webhooks/teamleader/default/{webhook_token(KEY, 'default')}"
-HALF_OPEN = 200
+HALF_OPEN, SLOW_SENDERS = 500, 50
 # Every answer comes within this time, whatever the store does (promise P1).
 PROMISED_SECONDS = 3.0
 
@@ -97,6 +98,15 @@ def start_web(store_url: str, port: int, log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
         )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def enough_open_files() -> None:
+    """For the sockets of this process and of the web process, which inherits it: many systems allow 1024 or 256 at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @pytest.fixture
@@ -171,19 +181,45 @@ def timed(call: Any) -> tuple[Any, float]:
     return call(), time.monotonic() - began
 
 
-@pytest.mark.parametrize("kind", ["headers", "bodies"])
-def test_half_open_requests_do_not_starve_the_others(web: Web, kind: str):
-    started = b"POST " if kind == "headers" else web.head(500) + b'{"type"'
-    sockets = [web.connect() for _ in range(HALF_OPEN)]
-    for connection in sockets:
-        connection.sendall(started)
+def test_500_half_open_requests_and_50_slow_senders_do_not_starve_the_others(web: Web):
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * (HALF_OPEN + SLOW_SENDERS):
+        pytest.skip("this system does not allow us that many open files")
+    half_open = [web.connect() for _ in range(HALF_OPEN)]
+    for number, connection in enumerate(half_open):
+        connection.sendall(b"POST " if number % 2 else web.head(500) + b'{"type"')
 
-    answers = [timed(lambda number=number: web.post(number)) for number in range(20)]
+    with ThreadPoolExecutor(1) as aside:
+        slow = aside.submit(send_slowly, web, range(1000, 1000 + SLOW_SENDERS))
+        answers = [timed(lambda number=number: web.post(number)) for number in range(200)]
+        slow_answers = slow.result()
 
-    for connection in sockets:
+    for connection in half_open:
         connection.close()
+    took = sorted(seconds for _, seconds in answers)
+    print(
+        f"\n{HALF_OPEN} half-open requests, {SLOW_SENDERS} slow senders: {len(took)} webhooks beside them, answered within"
+        f" {took[100] * 1000:.0f} ms (p50), {took[198] * 1000:.0f} ms (p99), {took[-1] * 1000:.0f} ms (all)"
+    )
     assert {response.status_code for response, _ in answers} == {202}
-    assert max(seconds for _, seconds in answers) < 1.0
+    assert took[-1] <= PROMISED_SECONDS
+    # Slow is not hostile: who comes to an end within ten seconds is served.
+    assert all(b" 202 " in answer for answer in slow_answers)
+
+
+def send_slowly(web: Web, numbers: range) -> list[bytes]:
+    """Many senders at once, a byte of each body every 50 ms; answers the first lines of what they were answered."""
+    bodies = [json.dumps(webhook(number)).encode() for number in numbers]
+    senders = [(web.connect(), body) for body in bodies]
+    for connection, body in senders:
+        connection.sendall(web.head(len(body)))
+    for position in range(len(bodies[0])):
+        time.sleep(0.05)
+        for connection, body in senders:
+            connection.sendall(body[position : position + 1])
+    answers = [connection.recv(1000).splitlines()[0] for connection, _ in senders]
+    for connection, _ in senders:
+        connection.close()
+    return answers
 
 
 def test_the_very_first_webhooks_may_all_come_at_once(web: Web):
