@@ -3,6 +3,8 @@
 Timeouts and retries are always said out loud: redis-py's own defaults retry for seconds behind one's back.
 """
 
+import time
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -68,6 +70,30 @@ def queue_url(store_url: str, configured: str = "") -> str:
     if parts.scheme == "unix":
         return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
     return urlunsplit(parts._replace(path="", query=urlencode(query)))
+
+
+CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+
+
+def clock_problem(store_time: tuple[int, int], *, asked: float, answered: float) -> str:
+    """How this machine's clock differs from the store's (a sentence), or nothing when by no more than 2 s.
+
+    `store_time` is what TIME said, `asked` and `answered` are the seconds on this machine's clock around it: a slow answer is
+    not taken for a wrong clock.
+    """
+    seconds, micros = store_time
+    at_store = seconds + micros / 1e6
+    ahead = timedelta(seconds=max(asked - at_store, min(0.0, answered - at_store)))
+    if abs(ahead) <= CLOCKS_MAY_DIFFER:
+        return ""
+    by = f"{abs(ahead).total_seconds():.0f} s {'ahead of' if ahead > timedelta(0) else 'behind'}"
+    return f"This machine's clock is {by} the store's: let both follow a time server (NTP)."
+
+
+def clock_problem_here(store: "redis.Redis") -> str:
+    """The same, asked now."""
+    asked = time.time()
+    return clock_problem(store.time(), asked=asked, answered=time.time())
 
 
 def durability_problems(store: "redis.Redis") -> list[str]:

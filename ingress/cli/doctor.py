@@ -8,7 +8,7 @@ import click
 import redis
 
 from config.keys import CLOCK_TICKED
-from config.store import durability_problems
+from config.store import clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, when
 from workers import operations
 from workers.clients.errors import ApiFailure
@@ -48,6 +48,7 @@ def doctor(services: Services, name: str, as_json: bool) -> None:
 def _checks(services: Services, name: str) -> Iterator[Check]:
     yield _store(services)
     yield _clock(services)
+    yield machine_clock(services)
     yield _try("teamleader", lambda: _teamleader(services, name))
     yield _try("twikey", lambda: _twikey(services, name))
     yield _books(services, name)
@@ -71,9 +72,16 @@ def _clock(services: Services) -> Check:
     )
 
 
+def machine_clock(services: Services) -> Check:
+    problem = clock_problem_here(services.store)
+    return Check("machine clock", not problem, problem or "This machine and the store agree on the time.")
+
+
 def _backlog(services: Services, name: str) -> Check:
     oldest = services.ledger(name).oldest_owed()
-    if oldest is None or datetime.now(UTC) - oldest < OVERDUE or services.ledger(name).state() != "active":
+    # The ledger's times are the store's, which may differ from this machine's.
+    now = datetime.fromtimestamp(services.store.time()[0], UTC)
+    if oldest is None or now - oldest < OVERDUE or services.ledger(name).state() != "active":
         return Check("backlog", True, "Nothing waits longer than it should.")
     return Check(
         "backlog",
