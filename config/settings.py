@@ -163,6 +163,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
+    Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", _positive),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
     Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
     Variable("TLTW_UPDATE_ONLY", "off", "on: a customer that Twikey does not know is not created by an edit in Teamleader.", _switch),
@@ -202,6 +203,7 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    bulk_threads: int
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -270,6 +272,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        bulk_threads=of("BULK_THREADS"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
