@@ -121,3 +121,8 @@ class IntegrationKeys:
     def job_report(self, kind: str) -> str:
         """List of JSON, bounded: what the run has to tell, line by line. Ids and reasons only."""
         return f"{self.prefix}job:{kind}:report"
+
+    @property
+    def sweep(self) -> str:
+        """Hash: `begun` (when the integration was first seen), `complete` (up to when nothing is missed), `able`."""
+        return f"{self.prefix}sweep"

@@ -9,6 +9,7 @@ import binascii
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,12 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise ValueError("not a port number")
     return int(text)
+
+
+def _days(text: str) -> timedelta:
+    if not text.isdigit() or int(text) > 3650:
+        raise ValueError("a whole number of days, 0 or more")
+    return timedelta(days=int(text))
 
 
 def _positive(text: str) -> int:
@@ -164,6 +171,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
     Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", _positive),
+    Variable("TLTW_COMPARE_EVERY_DAYS", "7", "How often all customers are compared with Twikey (tltw drift) by the clock. 0: never.", _days),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
     Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
     Variable("TLTW_UPDATE_ONLY", "off", "on: a customer that Twikey does not know is not created by an edit in Teamleader.", _switch),
@@ -204,6 +212,7 @@ class Settings:
     web_port: int
     worker_threads: int
     bulk_threads: int
+    compare_every: timedelta
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -273,6 +282,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
         bulk_threads=of("BULK_THREADS"),
+        compare_every=of("COMPARE_EVERY_DAYS"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),

@@ -30,11 +30,12 @@ SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))
 # Who takes a reason, and as which positional argument.
 TAKES_A_REASON = {
     "End": 1,
-    "Fail": 0,
     "Ignore": 0,
     "JobFailed": 0,
+    "JobStopped": 0,
     "Problem": 1,
     "Skip": 0,
+    "Stop": 0,
     "Story": 0,
     "Verdict": 1,
     "Wait": 0,

@@ -4,7 +4,7 @@ There is one record per integration and kind: the run that is under way, or the 
 way answers that run, so two operators get one job. Whatever a run has achieved is committed in one atomic script per
 step, together with the cursor; a process that dies takes at most one step with it, which is then done again.
 
-**To add a kind of job** write a small object and list it in `workers/bulk/kinds.py`:
+**To add a kind of job** write a small object and list it in `workers/bulk/registry.py`:
 
     class Export:
         name = "export"
@@ -20,7 +20,8 @@ step, together with the cursor; a process that dies takes at most one step with 
   crash the same step runs again from the same cursor. Counters (`done`, `result`) are computed from `job`'s, never
   kept elsewhere, so that only committed steps count. What must be told exactly once goes into `Step.lines`.
 - Failures fly. `workers/bulk/policy.py` says what becomes of them: throttled and unavailable APIs are waited for,
-  anything else fails the run with a sentence. `resume` goes on from the cursor, `start` begins anew.
+  anything else fails the run with a sentence (`JobFailed` to say which; `JobStopped` ends it without a failure).
+  `resume` goes on from the cursor, `start` begins anew.
 - Nothing in `parameters`, `cursor`, `result` and `lines` may be personal data: ids, field names, reasons, numbers.
 
 It never talks to an API and never starts anything by itself: `runner` does the steps, `schedule` starts what is due.
@@ -124,7 +125,7 @@ class Turn:
     token: str
 
 
-Committed = Literal["mine", "released", "paused", "cancelled", "done", "lost"]
+Committed = Literal["mine", "released", "paused", "cancelled", "done", "failed", "lost"]
 Request = Literal["pause", "resume", "cancel"]
 
 
@@ -134,7 +135,7 @@ class Jobs:
     def __init__(self, store: "redis.Redis", *, lease: timedelta = LEASE) -> None:
         self._store = store
         self._lease = lease
-        names = ("start", "take", "renew", "commit", "wait", "fail", "ask")
+        names = ("start", "take", "renew", "commit", "wait", "end", "ask")
         self._scripts = {name: store.register_script(_script(name)) for name in names}
 
     # -- for people ----------------------------------------------------------------------------------
@@ -219,10 +220,10 @@ class Jobs:
         args = [turn.token, reason, sentence, max(1, _ms(delay)), int(failed)]
         return cast(Committed, self._run("wait", turn.job.integration, turn.job.kind, args).decode())
 
-    def fail(self, turn: Turn, *, reason: str, sentence: str) -> Literal["failed", "lost"]:
-        """Ends the run: a person is needed."""
-        answer = self._run("fail", turn.job.integration, turn.job.kind, [turn.token, reason, sentence])
-        return cast(Literal["failed", "lost"], answer.decode())
+    def end(self, turn: Turn, state: Literal["failed", "cancelled"], *, reason: str, sentence: str) -> Committed:
+        """Ends the run without a step: `failed` when a person is needed."""
+        args = [turn.token, state, reason, sentence]
+        return cast(Committed, self._run("end", turn.job.integration, turn.job.kind, args).decode())
 
     # -- inside --------------------------------------------------------------------------------------
 

@@ -211,12 +211,12 @@ def test_what_is_over_or_never_was_cannot_be_turned(jobs: Jobs, act: str) -> Non
 def test_a_failed_job_resumes_from_its_cursor_and_starts_anew_from_nothing(jobs: Jobs) -> None:
     start(jobs)
     jobs.commit(take(jobs), Step(cursor=5, done=5), keep=False)
-    jobs.fail(take(jobs), reason="refused", sentence="Teamleader refuses it.")
+    jobs.end(take(jobs), "failed", reason="refused", sentence="Teamleader refuses it.")
     failed = look(jobs)
 
     jobs.resume("acme", "sweep")
     resumed = take(jobs)
-    jobs.fail(resumed, reason="refused", sentence="Still.")
+    jobs.end(resumed, "failed", reason="refused", sentence="Still.")
     start(jobs)
 
     assert (failed.state, failed.sentence) == ("failed", "Teamleader refuses it.")
