@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import customers, dead_letters, doctor, integration, processes
+from ingress.cli import audit, customers, dead_letters, doctor, integration, operators, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -38,10 +38,13 @@ main.add_command(processes.web)
 main.add_command(processes.worker)
 main.add_command(processes.bulk)
 main.add_command(processes.clock)
+main.add_command(processes.console)
 main.add_command(processes.new_key)
 main.add_command(customers.sync)
 main.add_command(customers.preview)
 main.add_command(dead_letters.dead_letters)
 main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
+main.add_command(audit.audit)
+main.add_command(operators.operator)
 main.add_command(doctor.doctor)

@@ -39,6 +39,7 @@ from typing import Any, Literal, cast
 import redis
 
 from config.keys import BULK_TURNS, IntegrationKeys
+from config.registry import UnknownIntegration
 from workers.ledger.records import from_ms
 
 # As the ledger's: more than one whole HTTP budget, and what a killed process held is free again within it.
@@ -146,10 +147,13 @@ class Jobs:
         """The run that is under way, else a new one; says whether it is new.
 
         `unless_within`: a run that began less than this ago counts as this one, even when it is over.
+        Raises `UnknownIntegration` when the integration was removed.
         """
         run = "job_" + secrets.token_urlsafe(9)
         args = [run, json.dumps(parameters), by, _ms(unless_within)]
         is_new, record = self._run("start", integration, kind, args)
+        if not record:
+            raise UnknownIntegration(integration)
         return _job(integration, kind, record), is_new == 1
 
     def pause(self, integration: str, kind: str) -> tuple[Job | None, bool]:

@@ -154,7 +154,7 @@ def _newer(place: Place, rows: Sequence[Record], tools: BulkTools) -> list[str]:
 def _judge_customers(kind: Kind, rows: Sequence[Record], tools: BulkTools) -> list[tuple[str, Finding]]:
     subjects = [f"{kind}:{row['id']}" for row in rows]
     states = tools.ledger.look_at(subjects)
-    sync_added = tools.integration.sync_added
+    sync_added = f"{kind}.added" in tools.integration.extra_event_types
     return [
         (subject, judge_customer(row, state, sync_added=sync_added))
         for subject, row, state in zip(subjects, rows, states, strict=True)

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from config.keys import BULK_TURNS, IntegrationKeys
+from config.registry import UnknownIntegration
 from workers.bulk.jobs import REPORT_LINES, Job, Jobs, Lost, Step, Turn
 
 SOON = timedelta(minutes=10)
@@ -278,6 +279,15 @@ def test_a_job_of_an_integration_that_is_held_waits_and_goes_on_by_itself(
     assert (waits.state, waits.reason) == ("waiting", state)
     assert jobs.next_turns()[1] <= timedelta(seconds=5)
     assert take(jobs).job.state == "running"
+
+
+def test_nothing_is_started_for_an_integration_that_was_removed(jobs: Jobs, store: "redis.Redis") -> None:
+    store.hset(IntegrationKeys("acme").options, "state", "closed")
+
+    with pytest.raises(UnknownIntegration):
+        start(jobs)
+
+    assert jobs.look("acme", "sweep") is None
 
 
 def test_a_job_of_a_closed_integration_is_cancelled(jobs: Jobs, store: "redis.Redis") -> None:

@@ -231,7 +231,7 @@ def test_stopping_finishes_the_step_and_gives_the_job_back(town: Town) -> None:
 def test_a_death_at_any_round_trip_leaves_neither_gaps_nor_doubles(town: Town, mortal: Live) -> None:
     deaths = 0
     for lives in range(30):
-        town.store.flushall()
+        town.begin_again()
         start(town)
 
         deaths += mortal(runner(town, Count()), lives)

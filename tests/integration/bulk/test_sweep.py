@@ -20,7 +20,7 @@ from workers.ledger import Cause
 
 LISTS = ["/contacts.list", "/companies.list", "/invoices.list"]
 BAKERY, AN = character("company-1"), character("ordinary-person")
-ADDED_TOO = pytest.mark.parametrize("settings_more", [{"TLTW_SYNC_ADDED": "on"}])
+ADDED_TOO = pytest.mark.parametrize("settings_more", [{"TLTW_EXTRA_EVENT_TYPES": "contact.added,company.added"}])
 MANY = pytest.mark.parametrize("world", [{"characters": (), "generated": GeneratedWorld(320, seed=7)}])
 
 
@@ -409,8 +409,7 @@ def test_a_death_at_any_round_trip_of_a_sweep_leaves_neither_gaps_nor_doubles(
     everybody = {f"{kind}:{generated.identify(kind, n)}" for kind in ("contact", "company") for n in range(40, 160)}
     deaths = 0
     for lives in range(1, 42, 3):
-        town.store.flushall()
-        town.ledger.begin(auto_update=True)
+        town.begin_again()
         # The later ones of the generated customers: two pages of each kind.
         since = datetime.fromisoformat(generated.record("contact", 40)["updated_at"])
         town.store.hset(town.ledger.keys.sweep, mapping={"begun": since.isoformat(), "complete": since.isoformat()})

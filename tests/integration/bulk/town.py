@@ -15,6 +15,7 @@ from sandbox.world import Kind
 from workers.bulk.jobs import Job, Jobs
 from workers.bulk.runner import Runner
 from workers.bulk.sweep import window
+from workers.integrations import describe
 from workers.ledger import Cause, Claim, Ledger, Outcome
 from workers.services import Services
 from workers.sync.run import work_on
@@ -50,6 +51,12 @@ class Town:
     @property
     def jobs(self) -> Jobs:
         return Jobs(self.services.store)
+
+    def begin_again(self) -> None:
+        """An empty store, and the same integration in it."""
+        self.store.flushall()
+        assert self.services.settings.first
+        describe(self.services, self.services.settings.first)
 
     def look_back(self, how_far: timedelta = timedelta(hours=1)) -> None:
         """As if the integration had been connected long ago and the last complete sweep begun then."""
