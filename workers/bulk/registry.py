@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from workers.bulk.drift import Drift
 from workers.bulk.kinds import Kind
+from workers.bulk.missed_invoices import MissedInvoices
 from workers.bulk.sweep import Sweep
 
-KINDS: tuple[Kind, ...] = (Sweep(),)
+KINDS: tuple[Kind, ...] = (Sweep(), Drift(), MissedInvoices())
 
 
 def by_name() -> Mapping[str, Kind]:

@@ -79,9 +79,9 @@ class Town:
         self.jobs.start(INTEGRATION, "sweep", {}, by="cli:els")
         return self.run("sweep")
 
-    def sync(self, subject: str) -> None:
+    def sync(self, subject: str, cause: Cause = Cause.WEBHOOK) -> None:
         """Brings one customer over, as a webhook would."""
-        self.ledger.mark(subject, frozenset({Cause.WEBHOOK}))
+        self.ledger.mark(subject, frozenset({cause}))
         self.work_off()
 
     def owed(self) -> set[str]:
