@@ -41,7 +41,9 @@ def test_a_comparison_says_first_what_it_takes_and_wants_to_be_told(deployment: 
 
 def test_a_comparison_reports_as_table_json_and_csv(deployment: Deployment, tltw):
     company = deployment.create("company", name="Vergeleken BV", updated_at="2026-01-01T00:00:00+00:00")
-    deployment.twikey.post("/customers", {"customerNumber": company, "profile": {"companyName": "Anders BV", "l": "nl"}})
+    deployment.twikey.post(
+        "/customers", {"customerNumber": company, "profile": {"companyName": "Anders BV", "l": "nl"}}
+    )
 
     table = tltw("drift", "--yes")
     as_json, as_csv = tltw("drift", "--last", "--json"), tltw("drift", "--last", "--csv", "-")

@@ -4,10 +4,13 @@ import os
 import random
 import signal
 import time
+from typing import Any
 
 import pytest
 
+from config.keys import IntegrationKeys
 from sandbox.deployment import Deployment, deploy, wait_for
+from workers import operations_bulk
 
 CUSTOMERS = 60
 MANY = 420
@@ -48,6 +51,7 @@ def test_after_a_tenth_of_the_webhooks_was_lost_everything_is_right_one_sweep_la
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(300)
 def test_a_sweep_whose_process_is_killed_at_random_leaves_neither_gaps_nor_doubles(tmp_path):
     chance = random.Random(20261125)
     limit = {"TLTW_TEAMLEADER_CALLS_PER_MINUTE": "100000", "TLTW_EXTRA_EVENT_TYPES": "contact.added"}
@@ -55,18 +59,21 @@ def test_a_sweep_whose_process_is_killed_at_random_leaves_neither_gaps_nor_doubl
         deployment.teamleader.patch("/settings", {"settings": {"rate_limit": 100_000}})
         wait_for("the first sweep", lambda: job(deployment) and job(deployment).state == "done", seconds=30)
         ids = contacts(deployment, MANY)
-        deployment.services.store.hset("{tltw:default}:job:sweep", "started", 1)  # the next one is due
-        killed = 0
+        deployment.services.store.hset(IntegrationKeys("default").job("sweep"), "started", 1)  # the next one is due
         wait_for("the second sweep", lambda: job(deployment).state != "done", seconds=30)
+        killed = 0
         for _ in range(3):
-            time.sleep(chance.uniform(0.05, 1.5))
-            if job(deployment).is_over:
-                break
+            holder = wait_for(
+                "somebody to work on it", lambda: working(deployment) or job(deployment).is_over, seconds=40
+            )
+            time.sleep(chance.uniform(0.0, 1.2))
+            if job(deployment).is_over or working(deployment) != holder:
+                continue
             bulk = deployment.supervisor.pid("bulk")
-            if bulk:
-                os.kill(bulk, signal.SIGKILL)
-                killed += 1
-            wait_for("it to be taken over", lambda: taken(deployment), seconds=40)
+            assert bulk is not None
+            os.kill(bulk, signal.SIGKILL)
+            killed += 1
+            wait_for("it to be taken over", lambda: working(deployment) not in (None, holder), seconds=40)  # noqa: B023
         wait_for("the sweep to be done", lambda: job(deployment).state == "done", seconds=90)
 
         wait_for("everybody", lambda: right(deployment, ids, "Begin"), seconds=60)
@@ -81,13 +88,10 @@ def test_a_sweep_whose_process_is_killed_at_random_leaves_neither_gaps_nor_doubl
         assert len(writes) == len(ids), "nobody was written twice"
 
 
-def job(deployment: Deployment):
-    from workers.operations_bulk import job as look
-
-    return look(deployment.services, "default", "sweep")
+def job(deployment: Deployment) -> Any:
+    return operations_bulk.job(deployment.services, "default", "sweep")
 
 
-def taken(deployment: Deployment) -> bool:
-    """Somebody works on it again, or it is over."""
-    now = job(deployment)
-    return now.is_over or bool(now.leased_until and now.leased_until.timestamp() > time.time())
+def working(deployment: Deployment) -> bytes | None:
+    """The token of the process that works on the sweep."""
+    return deployment.services.store.hget(IntegrationKeys("default").job("sweep"), "token")
