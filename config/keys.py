@@ -17,6 +17,8 @@ ACCOUNTS = "tltw:accounts"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
+BULK_TURNS = "tltw:bulk"
 # Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
 ALERTS_RAISED = "tltw:alerts:raised"
 # Hash: the alerts that are open, and when each kind was last told.
@@ -169,3 +171,24 @@ class IntegrationKeys:
     def activity(self) -> str:
         """Stream, bounded: what happened to which subject, newest last. Ids and reasons only."""
         return f"{self.prefix}activity"
+
+    def bulk_calls(self, api: str) -> str:
+        """List of times (ms), oldest first: those of the calls of the last minute that bulk jobs made."""
+        return f"{self.prefix}calls:{api}:bulk"
+
+    def job(self, kind: str) -> str:
+        """Hash: the run of a bulk job that is under way, or the last one."""
+        return f"{self.prefix}job:{kind}"
+
+    def job_history(self, kind: str) -> str:
+        """List of JSON, bounded, newest first: how runs of a bulk job ended."""
+        return f"{self.prefix}job:{kind}:history"
+
+    def job_report(self, kind: str) -> str:
+        """List of JSON, bounded: what the run has to tell, line by line. Ids and reasons only."""
+        return f"{self.prefix}job:{kind}:report"
+
+    @property
+    def sweep(self) -> str:
+        """Hash: `begun` (when the integration was first seen), `complete` (up to when nothing is missed), `able`."""
+        return f"{self.prefix}sweep"
