@@ -15,6 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
 FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
+ALERTS = (
+    "tests/unit/test_alerts_decide.py",
+    "tests/integration/alerts/test_alerts_book.py",
+    "tests/integration/alerts/test_alerts_deliver.py",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Mutant:
     file: str
     old: str
     new: str
+    tests: tuple[str, ...] = FAST
 
 
 MUTANTS = (
@@ -76,22 +82,58 @@ MUTANTS = (
         "redis.call('HINCRBY', SUBJECT, 'c', 1)",
         "",
     ),
+    Mutant(
+        "the book of alerts is not watched: two clocks tell the same",
+        "workers/alerts/book.py",
+        "pipeline.watch(ALERTS_BOOK)",
+        "pipeline.watch(ALERTS_RAISED)",
+        ALERTS,
+    ),
+    Mutant(
+        "what was raised is forgotten as a whole, also what came meanwhile",
+        "workers/alerts/book.py",
+        "pipeline.hincrby(ALERTS_RAISED, name.decode(), -int(number))",
+        "pipeline.hdel(ALERTS_RAISED, name)",
+        ALERTS,
+    ),
+    Mutant(
+        "an alert counts as sent before it is: a clock that dies loses it",
+        "workers/alerts/deliver.py",
+        "    key = alert_channel(channel.name)\n    try:\n",
+        "    key = alert_channel(channel.name)\n    store.hset(key, 'place', waiting.place)\n    try:\n",
+        ALERTS,
+    ),
+    Mutant(
+        "a kind is told again as soon as somebody joins",
+        "workers/alerts/decide.py",
+        "(joined and silent_for >= JOINED_AFTER)",
+        "joined",
+        ALERTS,
+    ),
+    Mutant(
+        "what comes back at once is told as if it were new",
+        "workers/alerts/decide.py",
+        "told=None, told_number=0, relapsed=True)",
+        "told=None, told_number=0)",
+        ALERTS,
+    ),
 )
 
 
 def main() -> int:
-    if failing := run(None):
-        sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
+    for tests in dict.fromkeys(mutant.tests for mutant in MUTANTS):
+        if failing := run(None, tests):
+            sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:
-        caught_by = run(mutant)
+        caught_by = run(mutant, mutant.tests)
         survivors += caught_by is None
         print(f"{'caught' if caught_by else 'SURVIVED':<9} {mutant.name}\n          {caught_by or ''}", flush=True)
     print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} caught")
     return 1 if survivors else 0
 
 
-def run(mutant: Mutant | None) -> str | None:
+def run(mutant: Mutant | None, tests: tuple[str, ...]) -> str | None:
     """The first test that fails with the mutant (or none) in place; None when all pass."""
     with tempfile.TemporaryDirectory(prefix="tltw-mutant-") as folder:
         copy = Path(folder)
@@ -100,7 +142,7 @@ def run(mutant: Mutant | None) -> str | None:
         if mutant:
             put_in_place(mutant, copy)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": folder},
             capture_output=True,
