@@ -19,6 +19,23 @@ CLOCK_TICKED = "tltw:clock"
 AUDIT = "tltw:audit"
 # Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
 BULK_TURNS = "tltw:bulk"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
+
 
 # -- the console: who may sign in, and who is signed in ------------------------------------------------
 # Hash: name of an operator -> its record (JSON).
@@ -126,10 +143,9 @@ class IntegrationKeys:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
 
-    @property
-    def leases(self) -> str:
-        """Sorted set: subjects being worked on by the end (ms) of their lease."""
-        return f"{self.prefix}leases"
+    def places(self, process: str) -> str:
+        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
+        return f"{self.prefix}places:{process}"
 
     @property
     def dead(self) -> str:
@@ -145,6 +161,11 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
 
     @property
     def activity(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from dotenv import load_dotenv
 from redis import Redis
 
-from config import parse
+from config import alerts, parse
 from config.integrations import OPTIONS, TeamleaderApp
 
 
@@ -91,6 +91,12 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_RELAY_HMAC_HEADER", "", "Header of an HMAC that a gateway in front of us adds. Empty: none is demanded."),
     Variable("TLTW_RELAY_HMAC_SECRET", "", "Its secret.", secret=True),
     Variable("TLTW_RELAY_HMAC_ENCODING", "hex", "hex or base64."),
+    Variable("TLTW_ALERT_EMAIL_TO", "", "Who gets alerts by e-mail, comma-separated. Empty: nobody; alerts are always in the log too.", alerts.mail_addresses),
+    Variable("TLTW_ALERT_EMAIL_FROM", "", "The sender of these e-mails.", alerts.mail_address),
+    Variable("TLTW_SMTP_URL", "", "The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://… (TLS). Write @ and / in user or password as %40 and %2F.", alerts.smtp_server, True),
+    Variable("TLTW_ALERT_WEBHOOK_URL", "", "An address that alerts are posted to, signed as Standard Webhooks.", alerts.receiver_url, True),
+    Variable("TLTW_ALERT_WEBHOOK_SECRET", "", "Its Standard Webhooks secrets (whsec_…), comma-separated; each signs.", parse.event_secrets, True),
+    Variable("TLTW_ALERT_SLACK_URL", "", "An incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord with /slack).", alerts.receiver_url, True),
     Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal."),
 )  # fmt: skip
 
@@ -127,6 +133,7 @@ class Settings:
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
     log_format: str
+    alerts: alerts.AlertSettings
     teamleader: TeamleaderApp
     default_integration: str
     first: First | None
@@ -148,6 +155,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         problems["TLTW_CONSOLE_PORT"] = "must differ from TLTW_WEB_PORT: the console is not public"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
+    problems |= alerts.problems(values)
     if any(texts.get(name) for name in DESCRIBES_THE_FIRST):
         problems |= {
             name: f"missing: the first integration needs it. {_meaning(name)}"
@@ -216,6 +224,7 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
         log_format=of("LOG_FORMAT"),
+        alerts=alerts.alert_settings(values),
         teamleader=TeamleaderApp(
             api_url=of("TEAMLEADER_API_URL"),
             auth_url=of("TEAMLEADER_AUTH_URL"),

@@ -10,7 +10,7 @@ import redis
 from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
-from config.store import durability_problems
+from config.store import clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
 from workers import operations, operations_bulk
 from workers.accounts import learn_account
@@ -38,7 +38,8 @@ class Check:
 @command
 def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
-    checks = [Check("settings", True, "All settings are there and well-formed."), _store(services), _clock(services)]
+    checks = [Check("settings", True, "All settings are there and well-formed.")]
+    checks += [_store(services), _clock(services), machine_clock(services)]
     names = [chosen(services, only)] if only else services.registry.ids()
     if not names:
         checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
@@ -92,9 +93,16 @@ def _clock(services: Services) -> Check:
     )
 
 
+def machine_clock(services: Services) -> Check:
+    problem = clock_problem_here(services.store)
+    return Check("machine clock", not problem, problem or "This machine and the store agree on the time.")
+
+
 def _backlog(services: Services, name: str) -> Check:
     oldest = services.ledger(name).oldest_owed()
-    if oldest is None or datetime.now(UTC) - oldest < OVERDUE or services.ledger(name).state() != "active":
+    # The ledger's times are the store's, which may differ from this machine's.
+    now = datetime.fromtimestamp(services.store.time()[0], UTC)
+    if oldest is None or now - oldest < OVERDUE or services.ledger(name).state() != "active":
         return Check("backlog", True, "Nothing waits longer than it should.")
     return Check(
         "backlog",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import audit, bulk, customers, dead_letters, doctor, integration, operators, processes
+from ingress.cli import alerts, audit, bulk, customers, dead_letters, doctor, integration, operators, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -47,6 +47,7 @@ main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
 main.add_command(audit.audit)
 main.add_command(operators.operator)
+main.add_command(alerts.alerts)
 main.add_command(bulk.sweep)
 main.add_command(bulk.drift)
 main.add_command(bulk.invoices)

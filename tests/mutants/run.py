@@ -18,6 +18,7 @@ FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
 JOBS = ("tests/integration/bulk/test_jobs.py",)
 PACE = ("tests/integration/clients/test_clients_bulk_pace.py",)
 SWEEP = ("tests/unit/test_bulk_decisions.py", "tests/integration/bulk/test_sweep.py")
+CONSOLE = ("tests/unit/console", "tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
 
 
 @dataclass(frozen=True)
@@ -143,24 +144,80 @@ MUTANTS = (
         "return len(records) >= PAGE_SIZE",
         ("tests/unit/test_bulk_walk.py",),
     ),
+    Mutant(
+        "the console takes a form without its token",
+        "ingress/console/gate.py",
+        "or not csrf.valid(here.cookie, given)",
+        "",
+        CONSOLE,
+    ),
+    Mutant(
+        "the console answers to any host name",
+        "ingress/console/gate.py",
+        "if host_of(request) not in hosts:",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "the role of an operator is not asked for",
+        "ingress/console/gate.py",
+        "if need.role is not None and not here.operator.may(need.role, unlimited=need.unlimited):",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "the limits of an operator are not asked for",
+        "ingress/console/here.py",
+        "if not self.operator.may_see(name):",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "signing in keeps the session id of before",
+        "ingress/console/pages/sign_in.py",
+        "here.cookie = sessions.begin(",
+        "sessions.begin(",
+        CONSOLE,
+    ),
+    Mutant(
+        "a session outlives a new password",
+        "workers/sessions.py",
+        "or operator.epoch != epoch",
+        "",
+        CONSOLE,
+    ),
+    Mutant(
+        "a session never becomes too old",
+        "workers/session_look.lua",
+        "math.min(ARGV[1], session[6] - now)",
+        "ARGV[1]",
+        CONSOLE,
+    ),
+    Mutant(
+        "guessing a password is not slowed down",
+        "workers/sign_in_try.lua",
+        "if wait > 0 then return math.ceil(wait) end",
+        "",
+        CONSOLE,
+    ),
 )
 
 
 def main() -> int:
-    if failing := run(None):
+    everything = tuple(dict.fromkeys(test for mutant in MUTANTS for test in mutant.tests))
+    if failing := run(None, everything):
         sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:
-        caught_by = run(mutant)
+        caught_by = run(mutant, mutant.tests)
         survivors += caught_by is None
         print(f"{'caught' if caught_by else 'SURVIVED':<9} {mutant.name}\n          {caught_by or ''}", flush=True)
     print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} caught")
     return 1 if survivors else 0
 
 
-def run(mutant: Mutant | None) -> str | None:
+def run(mutant: Mutant | None, tests: tuple[str, ...]) -> str | None:
     """The first test that fails with the mutant (or none) in place; None when all pass."""
-    tests = mutant.tests if mutant else sorted({test for one in MUTANTS for test in one.tests})
     with tempfile.TemporaryDirectory(prefix="tltw-mutant-") as folder:
         copy = Path(folder)
         for name in CODE:

@@ -8,7 +8,7 @@ import random
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal, cast
 
@@ -29,6 +29,8 @@ from workers.ledger.records import (
     Standing,
     Story,
     SubjectState,
+    Survey,
+    WebhookDay,
     from_letters,
     from_ms,
     to_letters,
@@ -38,12 +40,16 @@ from workers.ledger.records import (
 LEASE = timedelta(seconds=20)
 # A wake-up that got lost is repeated after this time.
 WAKE_AGAIN_AFTER = timedelta(seconds=5)
-# Workers of one integration at a time: a hanging API cannot take every thread.
-LEASES_PER_INTEGRATION = 4
+# Customers of one integration that one worker process has in hand at a time: a hanging API cannot take all its threads.
+PLACES = 4
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
+# What one look at an integration may cost: records read, and integrations per round trip.
+SURVEYED_OWED, SURVEYED_DEAD, SURVEYED_AT_ONCE = 500, 100, 50
 APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
+
+EPOCH = date(1970, 1, 1)
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
@@ -51,15 +57,20 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
 class Scripts:
-    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
 
-    def __init__(self, store: "redis.Redis") -> None:
+    `process` says who claims. It is new with every start, so a killed process never meets what it left behind.
+    """
+
+    def __init__(self, store: "redis.Redis", *, process: str = "") -> None:
         self.store = store
+        self.process = process or secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
+        self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
         self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
             for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
@@ -83,6 +94,24 @@ def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: in
     )
 
 
+def surveys(scripts: Scripts, integrations: Sequence[str], *, webhooks: bool = False) -> list[Survey]:
+    """How each integration stands; with `webhooks` also how many came per day. A bounded look, however much is owed."""
+    found: list[Survey] = []
+    for start in range(0, len(integrations), SURVEYED_AT_ONCE):
+        some = integrations[start : start + SURVEYED_AT_ONCE]
+        pipeline = scripts.store.pipeline(transaction=False)
+        for integration in some:
+            keys = IntegrationKeys(integration)
+            per_api = [key for api in APIS for key in (keys.pause(api), keys.circuit(api))]
+            scripts.survey(
+                keys=[keys.options, keys.due, keys.dead, keys.webhooks, *per_api],
+                args=[integration, SURVEYED_OWED, SURVEYED_DEAD, int(webhooks), *APIS],
+                client=pipeline,
+            )
+        found += [_survey(*both) for both in zip(some, pipeline.execute(), strict=True)]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger of one integration. Cheap to make; every method raises `redis.RedisError` when the store fails."""
@@ -91,6 +120,7 @@ class Ledger:
     integration: str
     calls_per_minute: int = 190
     lease: timedelta = LEASE
+    places: int = PLACES
     keys: IntegrationKeys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +144,7 @@ class Ledger:
         automatic = all(cause.automatic for cause in causes)
         seen = self.keys.seen(seen_id) if seen_id else ""
         args = [to_letters(causes), int(automatic), event_id, _ms(delay), seen]
-        answer = self._run(self.scripts.mark, subject, args)
+        answer = self._run(self.scripts.mark, subject, args, [self.keys.webhooks])
         match answer[0]:
             case b"duplicate":
                 return Marked(accepted=False, duplicate=True)
@@ -141,7 +171,7 @@ class Ledger:
         token = secrets.token_urlsafe(9)
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
-        args: list[object] = [token, _ms(self.lease), random.random(), LEASES_PER_INTEGRATION]  # noqa: S311 # jitter
+        args: list[object] = [token, _ms(self.lease), random.random(), self.places]  # noqa: S311 # jitter
         args += [item for api in APIS for item in (api, limits[api])]
         answer = self._run(self.scripts.claim, subject, args, keys)
         if answer[0] == b"refused":
@@ -363,7 +393,8 @@ class Ledger:
         client: "redis.client.Pipeline | None" = None,
     ) -> Any:
         keys = self.keys
-        names = [keys.subject(subject), keys.due, keys.leases, keys.dead, keys.held, keys.counts, keys.activity]
+        places = keys.places(self.scripts.process)
+        names = [keys.subject(subject), keys.due, places, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
             keys=[*names, keys.options, NEXT_DUE, *more_keys],
             args=[self.integration, subject, *map(str, args)],
@@ -398,6 +429,34 @@ def _ms(duration: timedelta) -> int:
 
 def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _survey(integration: str, answer: Any) -> Survey:
+    state, auto_update, owed, owed_since, dead, reasons, trouble, now, days, reason, since = answer
+    at = from_ms(now)
+    assert at is not None
+    return Survey(
+        integration=integration,
+        at=at,
+        standing=Standing(state.decode(), reason.decode(), from_ms(since)),
+        auto_update=auto_update == 1,
+        owed=owed,
+        owed_since=from_ms(owed_since),
+        dead=dead,
+        dead_reasons={reason.decode(): int(number) for reason, number in _pairs(reasons)},
+        in_trouble=tuple(api.decode() for api in trouble),
+        webhook_days=_webhook_days({name.decode(): value for name, value in _pairs(days)}),
+    )
+
+
+def _webhook_days(fields: dict[str, bytes]) -> dict[date, WebhookDay]:
+    """The fields are numbers of days since 1970; with `f` before it, the time of the first webhook of that day."""
+    found = {}
+    for name, number in fields.items():
+        first = from_ms(fields.get(f"f{name}"))
+        if name.isdigit() and first is not None:
+            found[EPOCH + timedelta(days=int(name))] = WebhookDay(int(number), first)
+    return found
 
 
 def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:
