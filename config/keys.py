@@ -98,10 +98,9 @@ class IntegrationKeys:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
 
-    @property
-    def leases(self) -> str:
-        """Sorted set: subjects being worked on by the end (ms) of their lease."""
-        return f"{self.prefix}leases"
+    def places(self, process: str) -> str:
+        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
+        return f"{self.prefix}places:{process}"
 
     @property
     def dead(self) -> str:
