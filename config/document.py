@@ -13,9 +13,11 @@ GROUPS = {
     "TLTW_REDIS_URL": "The store",
     "TLTW_SECRET_KEY": "Keys and secrets of our own",
     "TLTW_PUBLIC_URL": "The processes",
+    "TLTW_CONSOLE_URL": "The console",
     "TLTW_TEAMLEADER_CLIENT_ID": "Teamleader",
     "TLTW_INTEGRATION": "The first integration (others are added with tltw integration add)",
     "TLTW_RELAY_HMAC_HEADER": "A signing gateway in front of us",
+    "TLTW_ALERT_EMAIL_TO": "Alerts",
     "TLTW_LOG_FORMAT": "Logs",
 }
 

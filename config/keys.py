@@ -17,6 +17,49 @@ ACCOUNTS = "tltw:accounts"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
+
+
+# -- the console: who may sign in, and who is signed in ------------------------------------------------
+# Hash: name of an operator -> its record (JSON).
+OPERATORS = "tltw:operators"
+# Hash: name of an operator -> when it last signed in (ms).
+OPERATORS_SIGNED_IN = "tltw:operators:signed-in"
+
+
+def console_session(hashed_id: str) -> str:
+    """Hash, expiring: one signed-in browser, by the hash of what its cookie holds."""
+    return f"tltw:session:{hashed_id}"
+
+
+def console_sessions_of(operator: str) -> str:
+    """Sorted set, expiring: the hashed ids of an operator's sessions by when they end at the latest (ms). For lists only."""
+    return f"tltw:sessions:{operator}"
+
+
+def sign_in_tries(hashed: str) -> str:
+    """Sorted set, expiring: the latest tries to sign in with one name, from one address or in one browser, by time (ms)."""
+    return f"tltw:sign-in-tries:{hashed}"
+
+
+def known_browser(hashed_token: str) -> str:
+    """String, expiring: the operator that has signed in with this browser before."""
+    return f"tltw:known-browser:{hashed_token}"
 
 
 def consent(state: str) -> str:
@@ -116,6 +159,11 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
 
     @property
     def activity(self) -> str:

@@ -23,6 +23,8 @@ from config.embedded import EmbeddedStore
 from ingress.cli.supervisor import Supervisor, read_procfile
 from sandbox.teamleader.world import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN
 from sandbox.twikey.office import DEFAULT_API_KEY
+from workers import operators, passwords
+from workers.operators import Role
 from workers.services import Services, open_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +91,10 @@ class Deployment:
     def web_url(self) -> str:
         return f"http://127.0.0.1:{self.environment['TLTW_WEB_PORT']}"
 
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TLTW_CONSOLE_PORT']}"
+
     def ready(self) -> bool:
         """Whether the web process can promise and Teamleader knows where to send its webhooks."""
         try:
@@ -96,6 +102,18 @@ class Deployment:
         except httpx.TransportError:
             return False
         return promises and bool(self.teamleader.get("/webhooks")["webhooks"])
+
+    def console_answers(self) -> bool:
+        try:
+            return self.client.get(f"{self.console_url}/livez").is_success
+        except httpx.TransportError:
+            return False
+
+    def add_operator(self, name: str, role: Role = Role.ADMIN) -> str:
+        """Somebody who may use the console; answers the password."""
+        password = passwords.generated()
+        operators.add(self.services.store, name, password=password, role=role, by="service")
+        return password
 
     # -- what a person would do or look at ------------------------------------------------------------
 
@@ -143,7 +161,9 @@ def free_port() -> int:
         return port
 
 
-def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: int) -> dict[str, str]:
+def settings_for(
+    folder: Path, teamleader_url: str, twikey_url: str, web_port: int, console_port: int = 0
+) -> dict[str, str]:
     """The environment of our processes: simulated systems, fresh keys."""
     return {
         "TLTW_DATA_DIR": str(folder / "store"),
@@ -152,6 +172,7 @@ def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: i
         "TLTW_EVENTS_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         "TLTW_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
         "TLTW_WEB_PORT": str(web_port),
+        "TLTW_CONSOLE_PORT": str(console_port or free_port()),
         "TLTW_AUTO_UPDATE": "on",
         "TLTW_TEAMLEADER_CLIENT_ID": DEFAULT_CLIENT_ID,
         "TLTW_TEAMLEADER_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
@@ -176,13 +197,15 @@ def deploy(
     teamleader_port: int = 0,
     twikey_port: int = 0,
     web_port: int = 0,
+    console_port: int = 0,
 ) -> Iterator[Deployment]:
     """Starts everything, waits until it is ready, and stops every process again."""
     teamleader_port, twikey_port = teamleader_port or free_port(), twikey_port or free_port()
     client = httpx.Client(timeout=10)
     teamleader = Simulated(f"http://127.0.0.1:{teamleader_port}", client)
     twikey = Simulated(f"http://127.0.0.1:{twikey_port}", client)
-    environment = settings_for(folder, teamleader.url, twikey.url, web_port or free_port()) | dict(more_settings or {})
+    environment = settings_for(folder, teamleader.url, twikey.url, web_port or free_port(), console_port)
+    environment |= more_settings or {}
     everything = {**_without_ours(os.environ), **environment}
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -219,6 +242,7 @@ def _start(deployment: Deployment) -> None:
     deployment.supervisor.start()
     deployment.supervisor.watch_in_background()
     wait_for("web, worker and clock", deployment.ready, seconds=30)
+    wait_for("the console", deployment.console_answers, seconds=30)
 
 
 def _stop(deployment: Deployment) -> None:

@@ -42,9 +42,9 @@ def note(
     store.xadd(AUDIT, cast(Any, {name: value for name, value in given.items() if value}))
 
 
-def entries(store: "redis.Redis", *, integration: str = "") -> Iterator[Entry]:
-    """Every change, newest first; of one integration only when it is named."""
-    last = "+"
+def entries(store: "redis.Redis", *, integration: str = "", before: str = "") -> Iterator[Entry]:
+    """Every change, newest first; of one integration only when it is named. `before`: only those older than this entry's id."""
+    last = f"({before}" if before else "+"
     while page := cast(list[tuple[bytes, dict[bytes, bytes]]], store.xrevrange(AUDIT, max=last, count=PAGE)):
         for entry_id, fields in page:
             entry = _entry(entry_id, fields)

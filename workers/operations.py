@@ -20,6 +20,8 @@ from workers.services import Services
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
 BY_OPERATOR = "paused_by_operator"
+# How much of the latest activity a glance looks at.
+RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class IntegrationView:
     dead: int
     held: int
     oldest_owed: datetime | None
+    last_synced: datetime | None
 
 
 def new_event_id() -> str:
@@ -159,6 +162,7 @@ def view(services: Services, integration: str) -> IntegrationView:
         dead=ledger.dead_count(),
         held=ledger.held_count(),
         oldest_owed=ledger.oldest_owed(),
+        last_synced=_last_synced(ledger),
     )
 
 
@@ -172,8 +176,8 @@ def options_shown(services: Services, integration: str) -> dict[str, str]:
     }
 
 
-def history(services: Services, integration: str) -> Iterator[audit.Entry]:
-    """Who changed what of an integration, newest first."""
+def audit_log(services: Services, integration: str = "") -> Iterator[audit.Entry]:
+    """Who changed what, newest first; of one integration only when it is named."""
     return audit.entries(services.store, integration=integration)
 
 
@@ -229,6 +233,12 @@ def _set_state(services: Services, integration: str, state: str, *, by: str, rea
     ledger = services.ledger(integration)
     audit.note(services.store, by=by, what="state", integration=integration, before=ledger.state(), after=state)
     ledger.set_state(state, reason)
+
+
+def _last_synced(ledger: Ledger) -> datetime | None:
+    """When a customer was last brought or found equal, as far as the latest activity tells."""
+    done = (one.at for one in reversed(ledger.activity(newest=RECENT)) if one.what in ("synced", "unchanged"))
+    return next(done, None)
 
 
 def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:

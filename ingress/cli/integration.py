@@ -11,7 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from config.integrations import BY_NAME, OPTIONS
-from ingress.cli.shared import FAILED, NOT_FOUND, SETTINGS, answer, command, console, json_option, refuse, when, who
+from ingress.cli.shared import (
+    FAILED,
+    NOT_FOUND,
+    SETTINGS,
+    answer,
+    asked_for,
+    command,
+    console,
+    json_option,
+    refuse,
+    when,
+    who,
+)
 from workers import connect as connecting
 from workers import integrations, operations
 from workers.clients.errors import ApiFailure
@@ -25,7 +37,7 @@ def integration() -> None:
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("name", required=False)(function)
+    return click.argument("name", required=False, callback=asked_for)(function)
 
 
 _settings = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
@@ -119,7 +131,7 @@ def explain(as_json: bool) -> None:
 
 
 @integration.command("set")
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @_settings
 @json_option
 @command
@@ -146,7 +158,7 @@ def set_(services: Services, name: str, options: tuple[str, ...], as_json: bool)
 @command
 def history(services: Services, name: str, as_json: bool) -> None:
     """Show who changed what of an integration, newest first."""
-    entries = list(operations.history(services, name))
+    entries = list(operations.audit_log(services, name))
     lines = [f"{when(one.at)}  {one.by}  {one.what}  {one.before} → {one.after}".rstrip(" →") for one in entries]
     answer(entries, as_json=as_json, text="\n".join(lines) or "Nothing was changed yet.")
 
@@ -245,7 +257,7 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
 
 
 @integration.command()
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @command

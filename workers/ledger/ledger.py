@@ -8,7 +8,7 @@ import random
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal, cast
 
@@ -29,6 +29,8 @@ from workers.ledger.records import (
     Standing,
     Story,
     SubjectState,
+    Survey,
+    WebhookDay,
     from_letters,
     from_ms,
     to_letters,
@@ -43,7 +45,11 @@ PLACES = 4
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
+# What one look at an integration may cost: records read, and integrations per round trip.
+SURVEYED_OWED, SURVEYED_DEAD, SURVEYED_AT_ONCE = 500, 100, 50
 APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
+
+EPOCH = date(1970, 1, 1)
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
@@ -64,6 +70,7 @@ class Scripts:
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
+        self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
         self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
             for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
@@ -85,6 +92,24 @@ def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: in
         tuple((one.decode(), two.decode()) for one, two in _pairs(wake)),
         tuple((one.decode(), int(two)) for one, two in _pairs(release)),
     )
+
+
+def surveys(scripts: Scripts, integrations: Sequence[str], *, webhooks: bool = False) -> list[Survey]:
+    """How each integration stands; with `webhooks` also how many came per day. A bounded look, however much is owed."""
+    found: list[Survey] = []
+    for start in range(0, len(integrations), SURVEYED_AT_ONCE):
+        some = integrations[start : start + SURVEYED_AT_ONCE]
+        pipeline = scripts.store.pipeline(transaction=False)
+        for integration in some:
+            keys = IntegrationKeys(integration)
+            per_api = [key for api in APIS for key in (keys.pause(api), keys.circuit(api))]
+            scripts.survey(
+                keys=[keys.options, keys.due, keys.dead, keys.webhooks, *per_api],
+                args=[integration, SURVEYED_OWED, SURVEYED_DEAD, int(webhooks), *APIS],
+                client=pipeline,
+            )
+        found += [_survey(*both) for both in zip(some, pipeline.execute(), strict=True)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +144,7 @@ class Ledger:
         automatic = all(cause.automatic for cause in causes)
         seen = self.keys.seen(seen_id) if seen_id else ""
         args = [to_letters(causes), int(automatic), event_id, _ms(delay), seen]
-        answer = self._run(self.scripts.mark, subject, args)
+        answer = self._run(self.scripts.mark, subject, args, [self.keys.webhooks])
         match answer[0]:
             case b"duplicate":
                 return Marked(accepted=False, duplicate=True)
@@ -370,6 +395,34 @@ def _ms(duration: timedelta) -> int:
 
 def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _survey(integration: str, answer: Any) -> Survey:
+    state, auto_update, owed, owed_since, dead, reasons, trouble, now, days, reason, since = answer
+    at = from_ms(now)
+    assert at is not None
+    return Survey(
+        integration=integration,
+        at=at,
+        standing=Standing(state.decode(), reason.decode(), from_ms(since)),
+        auto_update=auto_update == 1,
+        owed=owed,
+        owed_since=from_ms(owed_since),
+        dead=dead,
+        dead_reasons={reason.decode(): int(number) for reason, number in _pairs(reasons)},
+        in_trouble=tuple(api.decode() for api in trouble),
+        webhook_days=_webhook_days({name.decode(): value for name, value in _pairs(days)}),
+    )
+
+
+def _webhook_days(fields: dict[str, bytes]) -> dict[date, WebhookDay]:
+    """The fields are numbers of days since 1970; with `f` before it, the time of the first webhook of that day."""
+    found = {}
+    for name, number in fields.items():
+        first = from_ms(fields.get(f"f{name}"))
+        if name.isdigit() and first is not None:
+            found[EPOCH + timedelta(days=int(name))] = WebhookDay(int(number), first)
+    return found
 
 
 def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:
