@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -262,7 +263,7 @@ def refresh(deployment: Deployment, size: Size, report: Report) -> None:
             deployment.teamleader.post("/tokens/expire", account=merchant.account)
             for number in range(each):
                 merchant.edit(number, name=f"Turn {turn}")
-            wait_for("every edit of this turn", lambda: _settled(merchant, accepted + each), seconds=60)
+            wait_for("every edit of this turn", partial(_settled, merchant, accepted + each), seconds=60)
             accepted = merchant.ledger.account().accepted
             _progress("expiries", turn + 1, size.expiries)
     wrong = _not_named(merchant, each, f"Turn {size.expiries - 1}")
@@ -305,11 +306,15 @@ def more_workers(deployment: Deployment, number: int) -> Iterator[None]:
         for ready, child in enumerate(extra.children):
             child.start()
             log = deployment.folder / "logs" / f"{child.name}.log"
-            wait_for(f"{child.name}", lambda log=log: "Worker ready" in log.read_text(), seconds=60)  # type: ignore[misc]
+            wait_for(f"{child.name}", partial(_says_ready, log), seconds=60)
             _progress("starting workers", ready + 1, number)
         yield
     finally:
         extra.stop()
+
+
+def _says_ready(log: Path) -> bool:
+    return "Worker ready" in log.read_text()
 
 
 def _pid(deployment: Deployment, name: str) -> int:

@@ -64,7 +64,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", parse.url),
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
-    Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_WORKER_THREADS", "32", "Customers one worker process handles at a time.", parse.positive),
     Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),
     Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
     Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
