@@ -144,6 +144,10 @@ class IntegrationKeys:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
 
+    def counts_of_hour(self, hour: int) -> str:
+        """Hash, expiring after a day: what happened in one hour, counted in hours since 1970."""
+        return f"{self.counts}:{hour}"
+
     @property
     def activity(self) -> str:
         """Stream, bounded: what happened to which subject, newest last. Ids and reasons only."""

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from config.integrations import BY_NAME
@@ -13,6 +13,7 @@ from workers import audit
 from workers.clients.twikey.session import REFUSED
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger
+from workers.ledger.figures import Hour, last_hours
 from workers.ledger.records import Account, DeadLetter, SubjectState
 from workers.registration import address_of
 from workers.services import Services
@@ -164,6 +165,11 @@ def view(services: Services, integration: str) -> IntegrationView:
         oldest_owed=ledger.oldest_owed(),
         last_synced=_last_synced(ledger),
     )
+
+
+def last_day(services: Services, integration: str) -> list[Hour]:
+    """What happened in each of the last 24 hours, oldest first; the last one is under way."""
+    return last_hours(services.store, [integration], now=datetime.now(UTC))[integration]
 
 
 def options_shown(services: Services, integration: str) -> dict[str, str]:

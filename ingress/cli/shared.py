@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, NoReturn, ParamSpec, cast
 
 import click
@@ -143,6 +143,14 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def span(duration: timedelta) -> str:
+    """A duration for a person, in the largest unit that tells it roughly."""
+    seconds = duration.total_seconds()
+    if seconds >= 5400:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds >= 90 else f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def when(moment: datetime | None) -> str:

@@ -32,7 +32,28 @@ local function record(what, detail, event)
     's', subject, 'k', what, 'r', detail or '', 'e', event or get('e') or '')
 end
 
-local function count(name) redis.call('HINCRBY', COUNTS, name, 1) end
+-- Figures of the hour that is under way, so that a day can be drawn. They go by themselves; the books do not rest on them.
+local HOUR = COUNTS .. ':' .. math.floor(now / 3600000)
+local HOUR_KEPT = 93600 -- seconds
+local PER_HOUR = {accepted = true, synced = true, unchanged = true, skipped = true, gone = true, dead = true}
+local ARRIVED_WITHIN = {250, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000, 900000, 3600000, 14400000} -- ms
+
+local function figure(name)
+  if redis.call('HINCRBY', HOUR, name, 1) == 1 then redis.call('EXPIRE', HOUR, HOUR_KEPT) end
+end
+
+local function count(name)
+  redis.call('HINCRBY', COUNTS, name, 1)
+  if PER_HOUR[name] then figure(name) end
+end
+
+-- How long a customer took from its first event to Twikey, as the smallest of some bounds that it kept.
+local function figure_arrival(waited)
+  for _, bound in ipairs(ARRIVED_WITHIN) do
+    if waited <= bound then return figure('in' .. bound) end
+  end
+  figure('later')
+end
 
 -- The integration was removed: nothing may come back into its ledger.
 local function closed() return redis.call('HGET', OPTIONS, 'state') == 'closed' end
@@ -98,6 +119,10 @@ local function lost(causes)
 end
 
 local function settle(outcome, reason)
+  -- What only a sweep wants waits its turn, however long: it says nothing about how fast edits arrive.
+  if outcome == 'synced' and string.sub(subject, 1, 8) ~= 'invoice:' and get('y') ~= 's' then
+    figure_arrival(now - number('f'))
+  end
   redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
   -- Memory grows with customers, not with invoices.

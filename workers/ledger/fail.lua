@@ -28,6 +28,7 @@ release_lease()
 -- The write that nobody waits for any more may land after the next one: look again two leases after that.
 if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 
+if action ~= 'defer' then figure('failed') end
 if action == 'dead' then
   if get('w') ~= seen then
     record('again', reason)
