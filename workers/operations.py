@@ -82,8 +82,8 @@ def subject_of(kind: str, customer_id: str) -> str:
 
 def refresh(services: Services, integration: str, subject: str, *, by: str) -> str:
     """Asks for one customer to be brought up to date, also with auto-update off; answers the event id."""
-    audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.OPERATOR)
+    entry = audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.OPERATOR, entry)
 
 
 def replay(services: Services, integration: str, subject: str, *, by: str) -> str | None:
@@ -91,8 +91,8 @@ def replay(services: Services, integration: str, subject: str, *, by: str) -> st
     state = services.ledger(integration).look(subject)
     if state is None or state.story is None:
         return None
-    audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.REPLAY)
+    entry = audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.REPLAY, entry)
 
 
 def dead_letters(services: Services, integration: str, *, reason: str = "") -> Iterator[DeadLetter]:
@@ -105,9 +105,11 @@ def dead_letters(services: Services, integration: str, *, reason: str = "") -> I
 
 def discard(services: Services, integration: str, subject: str, why: str, *, by: str) -> bool:
     """Gives a dead letter up, for a reason that is kept; False when it is not dead."""
-    if not services.ledger(integration).discard(subject, why):
+    ledger = services.ledger(integration)
+    if not ledger.discard(subject, why):
         return False
-    audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    entry = audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    ledger.noted(subject, entry)
     return True
 
 
@@ -247,9 +249,12 @@ def _last_synced(ledger: Ledger) -> datetime | None:
     return next(done, None)
 
 
-def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
+def _mark(services: Services, integration: str, subject: str, cause: Cause, entry: str) -> str:
     event_id = new_event_id()
     ledger: Ledger = services.ledger(integration)
-    if ledger.mark(subject, frozenset({cause}), event_id=event_id).wake:
+    wake = ledger.mark(subject, frozenset({cause}), event_id=event_id).wake
+    # If we die before this, the story does not tell who it was; the audit log does.
+    ledger.noted(subject, entry)
+    if wake:
         services.wake(integration, subject)
     return event_id

@@ -78,8 +78,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             "TLTW_TWIKEY_API_TOKEN": DEFAULT_API_KEY,
         }
         services = open_services(load(environment))
+        close = services.close  # the one that `tltw` keeps commands from
         yield Desk(services, teamleader, twikey, environment)
-        services.close()
+        close()
 
 
 @dataclass
