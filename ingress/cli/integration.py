@@ -17,6 +17,7 @@ from ingress.cli.shared import (
     NOT_FOUND,
     SETTINGS,
     answer,
+    asked_for,
     command,
     console,
     json_option,
@@ -39,7 +40,7 @@ def integration() -> None:
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("name", required=False)(function)
+    return click.argument("name", required=False, callback=asked_for)(function)
 
 
 _settings = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
@@ -171,7 +172,7 @@ def explain(as_json: bool) -> None:
 
 
 @integration.command("set")
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @_settings
 @json_option
 @command
@@ -297,7 +298,7 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
 
 
 @integration.command()
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @command

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, NoReturn, ParamSpec, cast
+from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
 import redis
@@ -80,18 +80,31 @@ def command(function: Callable[Concatenate[Services, P], None]) -> Callable[P, N
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with services() as opened:
-            if "name" in kwargs:
-                kwargs["name"] = chosen(opened, cast(str | None, kwargs["name"]))
+            for name, given in kwargs.items():
+                if isinstance(given, Asked):
+                    kwargs[name] = chosen(opened, given.name)
             function(opened, *args, **kwargs)
 
     return run
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """The integration that a command line names, or none: which one that is, only the store can tell (`command` asks it)."""
+
+    name: str | None
+
+
+def asked_for(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Asked:
+    """The callback of every parameter that names an integration."""
+    return Asked(value)
 
 
 def integration_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--integration",
         "name",
-        default=None,
+        callback=asked_for,
         help="Which integration; needed when there are several and TLTW_INTEGRATION names none.",
     )(function)
 

@@ -20,8 +20,8 @@ release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
   redis.call('HSET', SUBJECT, 's', now)
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
-  if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 end
+if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 
 -- Done, and yet not at its end: the story tells why it is looked at again.
 local function not_yet(why)

@@ -1,13 +1,14 @@
 -- fail: the work did not come to an outcome; again later, or dead.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
 --       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
---       1 if a write may still be done later by the API, which stopped answering, when it was claimed (ms)
+--       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or '',
+--       when it was claimed (ms)
 -- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
 local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local delay, story, api_failed = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
 local threshold, shortest, longest = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local claimed = tonumber(ARGV[15])
+local claimed = tonumber(ARGV[16])
 
 if closed() then return {'lost'} end
 if api_failed then
@@ -38,6 +39,8 @@ if action == 'dead' then
     return once_more()
   end
   bury(reason, story, claimed)
+  -- Only a later edit makes it worth another try, so that no sweep digs up what a person must mend.
+  if ARGV[15] ~= '' then redis.call('HSET', SUBJECT, 'u', ARGV[15]) end
   return {'dead'}
 end
 if action == 'retry' then

@@ -2,8 +2,9 @@
 
 import enum
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 
@@ -220,6 +221,9 @@ class Standing:
     since: datetime | None
 
 
+ACTIVE = Standing("active", "", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """The ledger's books (promise P5): every accepted event is somewhere."""
@@ -237,6 +241,34 @@ class Account:
     def adds_up(self) -> bool:
         ended = self.synced + self.unchanged + self.coalesced + self.skipped + self.gone + self.dead
         return self.accepted == ended + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDay:
+    """The webhooks of edits that came on one day, and when the first did."""
+
+    number: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """How one integration stands at one instant.
+
+    `owed_since`: for how long the customer that waits longest has been waiting, sweeps apart; None when nobody waits. Of a
+    long backlog only both ends are looked at. `in_trouble`: the APIs that fail or ask us to stay away.
+    """
+
+    integration: str
+    at: datetime
+    standing: Standing = ACTIVE
+    auto_update: bool = True
+    owed: int = 0
+    owed_since: datetime | None = None
+    dead: int = 0
+    dead_reasons: Mapping[str, int] = field(default_factory=dict)
+    in_trouble: tuple[str, ...] = ()
+    webhook_days: Mapping[date, WebhookDay] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
