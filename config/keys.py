@@ -158,6 +158,10 @@ class IntegrationKeys:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
 
+    def counts_of_hour(self, hour: int) -> str:
+        """Hash, expiring after a day: what happened in one hour, counted in hours since 1970."""
+        return f"{self.counts}:{hour}"
+
     @property
     def webhooks(self) -> str:
         """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""

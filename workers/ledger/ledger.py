@@ -33,6 +33,7 @@ from workers.ledger.records import (
     WebhookDay,
     from_letters,
     from_ms,
+    past_from,
     to_letters,
 )
 
@@ -69,6 +70,7 @@ class Scripts:
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
             for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
         )
+        self.noted = store.register_script(common + folder.joinpath("noted.lua").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ class Ledger:
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
-        args.append(source_updated_at)
+        args += [source_updated_at, round(claim.at.timestamp() * 1000)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
@@ -253,6 +255,10 @@ class Ledger:
     def discard(self, subject: str, reason: str) -> bool:
         """Gives a dead letter up; False when the subject is not dead."""
         return bool(self._run(self.scripts.discard, subject, [reason]))
+
+    def noted(self, subject: str, entry_id: str) -> None:
+        """Puts an entry of the audit log into the story of a subject, if it is known."""
+        self._run(self.scripts.noted, subject, entry_id.split("-"))
 
     def release_held(self, most: int) -> int:
         """Makes up to `most` subjects owed that were held while auto-update was off; answers how many."""
@@ -416,6 +422,7 @@ def _state(subject: str, record: dict[bytes, bytes], due_at: float | None, held:
         event_id=text.get("e", ""),
         held=held is not None,
         story=Story.from_json(text["d"]) if "d" in text else None,
+        past=past_from(text.get("p", "") + text.get("q", "")),
     )
 
 
@@ -458,4 +465,9 @@ def _webhook_days(fields: dict[str, bytes]) -> dict[date, WebhookDay]:
 def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:
     at = from_ms(entry_id.split(b"-")[0])
     assert at is not None
-    return Activity(at, fields[b"s"].decode(), fields[b"k"].decode(), fields[b"r"].decode(), fields[b"e"].decode())
+    subject, what, detail, event_id = (fields[name].decode() for name in (b"s", b"k", b"r", b"e"))
+    return Activity(at, subject, what, detail, event_id, _span(fields.get(b"w")), _span(fields.get(b"t")))
+
+
+def _span(ms: bytes | None) -> timedelta | None:
+    return timedelta(milliseconds=int(ms)) if ms else None

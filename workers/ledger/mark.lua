@@ -31,6 +31,7 @@ if automatic and not auto_update_on() then
     redis.call('HSET', SUBJECT, 'o', 'skipped', 'r', 'auto_update_off', 'k', now)
   end
   record('skipped', 'auto_update_off')
+  remember('skipped', 'auto_update_off', causes)
   return {'skipped'}
 end
 
