@@ -1,6 +1,6 @@
 """What the console says, in the reader's language: words from `words/*.toml`, numbers and times as the language writes them.
 
-A file is an area (`login.toml` holds `login.…`); under each key stand all languages side by side, so that a missing one is seen.
+A file is an area (`sign_in.toml` holds `sign_in.…`); under each key stand all languages side by side, so that a missing one is seen.
 A value is a text with {placeholders}, or a table `one` and `other` that `count` chooses from. Nothing here is HTML: what a text
 and its values hold is escaped, unless a value is markup already.
 """
@@ -25,7 +25,7 @@ Entry = str | Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Says things in one language: `words("login.title")`."""
+    """Says things in one language: `words("sign_in.title")`."""
 
     language: str
 
@@ -64,7 +64,8 @@ class Words:
     def _text(self, entry: Entry, count: object) -> str:
         if isinstance(entry, str):
             return entry
-        assert isinstance(count, int), "words with one and other need a count"
+        if not isinstance(count, int):
+            raise TypeError("words with one and other need a count")
         return entry["one" if count == 1 or (self.language == "fr" and count == 0) else "other"]
 
     def _shown(self, value: object) -> object:

@@ -1,14 +1,15 @@
 """A whole deployment with its console, operators of each role, and a real browser."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from sandbox.deployment import Deployment, deploy
-from tests.browser.harness import chromium, new_context, running_browser, sign_in
+from tests.browser.harness import chromium, new_context, running_browser
+from workers import operators, sessions
 from workers.operators import Role
 
 
@@ -29,6 +30,12 @@ class Console:
     def url(self) -> str:
         return self.deployment.console_url
 
+    def session(self, name: str) -> str:
+        """What the cookie of somebody who has just signed in holds."""
+        operator = operators.find(self.deployment.services.store, name)
+        assert operator is not None
+        return sessions.begin(self.deployment.services.store, operator)
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
@@ -43,25 +50,42 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield Console(deployment, {f"the-{role}": deployment.add_operator(f"the-{role}", role) for role in Role})
 
 
-@pytest.fixture
-def visit(browser: Browser, console: Console) -> Iterator[Callable[..., Page]]:
-    """Opens the console as somebody (`""`: as a stranger), in a browser of its own. A mistake of a script fails the test."""
-    contexts: list[BrowserContext] = []
-    mistakes: list[str] = []
+@dataclass
+class Visit:
+    """Opens the console as somebody (`""`: as a stranger), each time in a browser of its own.
 
-    def open_as(name: str = "", path: str = "/", **how: Any) -> Page:
-        contexts.append(new_context(browser, console.url, **how))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.on("console", lambda said: mistakes.append(said.text) if "Content Security Policy" in said.text else None)
+    Who is named is signed in already; how one signs in is a test of its own. `mistakes`: of scripts, and what the browser
+    refused to run. A test that does not expect any fails by them.
+    """
+
+    browser: Browser
+    console: Console
+    contexts: list[BrowserContext] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str = "", path: str = "/", **how: Any) -> Page:
+        context = new_context(self.browser, self.console.url, **how)
+        self.contexts.append(context)
         if name:
-            sign_in(page, name, console.passwords[name])
-        if not name or path != "/":
-            page.goto(path)
+            context.add_cookies(
+                [{"name": "tltw-session", "value": self.console.session(name), "url": self.console.url}]
+            )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: self.mistakes.append(str(error)))
+        page.on("console", self._listen)
+        page.goto(path)
         return page
 
-    yield open_as
-    for context in contexts:
+    def _listen(self, said: ConsoleMessage) -> None:
+        if "Content Security Policy" in said.text:
+            self.mistakes.append(said.text)
+
+
+@pytest.fixture
+def visit(browser: Browser, console: Console) -> Iterator[Visit]:
+    visit = Visit(browser, console)
+    yield visit
+    for context in visit.contexts:
         context.close()
-    assert mistakes == []
+    assert visit.mistakes == []
