@@ -24,6 +24,7 @@ from ingress.cli.supervisor import Supervisor, read_procfile
 from sandbox.teamleader.world import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN
 from sandbox.twikey.office import DEFAULT_API_KEY
 from workers import operators, passwords
+from workers.connect import CALLBACK
 from workers.operators import Role
 from workers.services import Services, open_services
 
@@ -238,6 +239,9 @@ def _start(deployment: Deployment) -> None:
     if deployment.store:
         deployment.store.start()
     wait_for("the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers())
+    # What one enters at Teamleader's marketplace, so that a person can connect one more merchant in the console.
+    backs = [f"{url}{CALLBACK}" for url in (deployment.console_url, deployment.environment["TLTW_PUBLIC_URL"])]
+    deployment.teamleader.patch("/settings", {"settings": {"redirect_uris": backs}})
     deployment.services = open_services(settings_of.load(deployment.environment))
     deployment.supervisor.start()
     deployment.supervisor.watch_in_background()

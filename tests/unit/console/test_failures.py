@@ -6,12 +6,12 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from ingress.console.page import Pages
 from tests.unit.console.conftest import text_of
 from workers.clients.errors import Unavailable
 from workers.operators import Role
-from workers.services import UnknownIntegration
 
 
 def failing(house, error):
