@@ -155,6 +155,30 @@ class Deployment:
         return self.services.ledger("default").account().pending == 0
 
 
+@dataclass(frozen=True, slots=True)
+class SecondMerchant:
+    """A Teamleader account and a Twikey creditor that nobody has connected yet."""
+
+    account: str
+    account_name: str
+    company: str
+    creditor: str
+    api_key: str
+
+
+def second_merchant(
+    deployment: Deployment, *, name: str = "Garage Vandamme", creditor: str = "garage"
+) -> SecondMerchant:
+    """Somebody to connect: an account with one company in it, and an empty creditor with a key of its own."""
+    account = deployment.teamleader.post("/accounts", {"empty": True, "name": name})["id"]
+    emails = [{"type": "primary", "email": "an@goossens.example.com"}]
+    company = {"type": "company", "name": "Taxi Goossens", "emails": emails}
+    made = deployment.teamleader.post("/customers", company, account=account, silent="1")["id"]
+    key = f"{creditor}-{secrets.token_hex(8)}"
+    deployment.twikey.post("/creditors", {"id": creditor, "api_key": key})
+    return SecondMerchant(account, name, made, creditor, key)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

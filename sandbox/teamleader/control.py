@@ -32,9 +32,9 @@ def _account_routes(control: Blueprint, world: World) -> None:
 
     @control.post("/accounts")
     def create_account() -> Reply:
-        """Optional: id, client_id, client_secret, refresh_token; `empty` leaves the usual characters out."""
+        """Optional: id, name, client_id, client_secret, refresh_token; `empty` leaves the usual characters out."""
         wanted = json_body()
-        names = {name: wanted[name] for name in ("client_id", "client_secret") if name in wanted}
+        names = {name: wanted[name] for name in ("name", "client_id", "client_secret") if name in wanted}
         if wanted.get("empty"):
             account = world.add_account(str(wanted.get("id", "")), characters=(), **names)
         else:
