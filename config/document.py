@@ -17,6 +17,7 @@ GROUPS = {
     "TLTW_TEAMLEADER_CLIENT_ID": "Teamleader",
     "TLTW_INTEGRATION": "The first integration (others are added with tltw integration add)",
     "TLTW_RELAY_HMAC_HEADER": "A signing gateway in front of us",
+    "TLTW_ALERT_EMAIL_TO": "Alerts",
     "TLTW_LOG_FORMAT": "Logs",
 }
 

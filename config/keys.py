@@ -17,6 +17,25 @@ ACCOUNTS = "tltw:accounts"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
+BULK_TURNS = "tltw:bulk"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
+
 
 # -- the console: who may sign in, and who is signed in ------------------------------------------------
 # Hash: name of an operator -> its record (JSON).
@@ -130,11 +149,6 @@ class IntegrationKeys:
         return f"{self.prefix}due"
 
     @property
-    def leases(self) -> str:
-        """Sorted set: subjects being worked on by the end (ms) of their lease."""
-        return f"{self.prefix}leases"
-
-    @property
     def dead(self) -> str:
         """Sorted set: dead letters by time of death (ms). Never expires."""
         return f"{self.prefix}dead"
@@ -149,7 +163,37 @@ class IntegrationKeys:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
 
+    def counts_of_hour(self, hour: int) -> str:
+        """Hash, expiring after a day: what happened in one hour, counted in hours since 1970."""
+        return f"{self.counts}:{hour}"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
+
     @property
     def activity(self) -> str:
         """Stream, bounded: what happened to which subject, newest last. Ids and reasons only."""
         return f"{self.prefix}activity"
+
+    def bulk_calls(self, api: str) -> str:
+        """List of times (ms), oldest first: those of the calls of the last minute that bulk jobs made."""
+        return f"{self.prefix}calls:{api}:bulk"
+
+    def job(self, kind: str) -> str:
+        """Hash: the run of a bulk job that is under way, or the last one."""
+        return f"{self.prefix}job:{kind}"
+
+    def job_history(self, kind: str) -> str:
+        """List of JSON, bounded, newest first: how runs of a bulk job ended."""
+        return f"{self.prefix}job:{kind}:history"
+
+    def job_report(self, kind: str) -> str:
+        """List of JSON, bounded: what the run has to tell, line by line. Ids and reasons only."""
+        return f"{self.prefix}job:{kind}:report"
+
+    @property
+    def sweep(self) -> str:
+        """Hash: `begun` (when the integration was first seen), `complete` (up to when nothing is missed), `able`."""
+        return f"{self.prefix}sweep"

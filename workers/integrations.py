@@ -206,7 +206,8 @@ def _transaction(
         pipeline.multi()
         write(pipeline, before)
         if only_if():
-            pipeline.hincrby(keys.options, "revision", 1)
+            # It counts on when a removed name is added anew: no process takes what it remembers for the new one.
+            pipeline.hset(keys.options, "revision", now_at + 1)
             pipeline.incr(INTEGRATIONS_REVISION)
 
     services.store.transaction(attempt, keys.record)

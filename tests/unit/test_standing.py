@@ -13,6 +13,9 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BOOKS = Account(accepted=9, synced=9, unchanged=0, coalesced=0, skipped=0, gone=0, dead=0, pending=0)
 WELL = IntegrationView(
     id="default",
+    label="",
+    state_reason="",
+    state_since=None,
     auto_update=True,
     state="active",
     account=BOOKS,
