@@ -24,6 +24,11 @@ HEARTBEAT_TIMEOUT_MS = 20_000
 MAINTENANCE_CHANCE = 1_000_000
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
 PAUSE_WHEN_CROWDED_SECONDS = 0.05
+# Put before Dramatiq's script: who is silent is judged by the store's clock. By their own clocks, one machine that is minutes
+# ahead takes the messages of all others away from them, again and again.
+BY_THE_CLOCK_OF_THE_STORE = (
+    b"local clock = redis.call('TIME')\nARGV[2] = clock[1] * 1000 + math.floor(clock[2] / 1000)\n"
+)
 
 log = structlog.get_logger()
 
@@ -80,6 +85,11 @@ class WakeUpBroker(RedisBroker):
     # How many values Lua may unpack at a time: half of the least that the stock broker reckons with. That one asks the store
     # before its first command, all others waiting under a lock that was made before gevent patched the threads.
     _max_unpack_size_val = 499  # type: ignore[assignment] # there it is None until the store was asked
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        stock = cast(bytes, self.scripts["dispatch"].script)
+        self.scripts["dispatch"] = self.client.register_script(BY_THE_CLOCK_OF_THE_STORE + stock)
 
     @property
     def consumer_class(self) -> type[WakeUpConsumer]:

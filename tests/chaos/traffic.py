@@ -68,6 +68,8 @@ class Traffic:
     random: random.Random
     manners: Manners
     customers: list[Customer] = field(default_factory=list)
+    # Customers that nobody edits by chance.
+    left_alone: list[Customer] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     refused: int = 0
@@ -141,9 +143,10 @@ class Traffic:
         self.teamleader.patch(f"/customers/{customer.kind}/{customer.id}", fields, silent="1")
 
     def _edit_all(self) -> None:
-        hot = self.customers[:5]
+        free = [one for one in self.customers if one not in self.left_alone]
+        hot = free[:5]
         while self._editing.is_set():
-            among = hot if self.random.random() < self.manners.hot else self.customers
+            among = hot if self.random.random() < self.manners.hot else free
             if self.manners.rate > 0:
                 self.edit(self.random.choice(among))
                 time.sleep(self.random.expovariate(self.manners.rate))
