@@ -193,7 +193,7 @@ class System:
 
     def wrong(self) -> list[str]:
         source, target = self.source_and_target()
-        told = {event.customer for event in self.traffic.accepted}
+        told = {event.customer for event in self.traffic.accepted} | self.traffic.missed
         return [one for one in told if source.get(one) != target.get(one)]
 
     def runs(self) -> dict[str, int]:
@@ -238,6 +238,7 @@ class System:
             rss_mb=self.rss_mb,
             store_mb=self.store_mb,
             may_lose=may_lose,
+            missed=frozenset(self.traffic.missed),
             set_aside=frozenset(self.set_aside),
         )
 
