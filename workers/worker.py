@@ -39,7 +39,7 @@ def run_worker(services: Services) -> int:
     actors.declare(services.broker, services.tools_as_known)
     worker = make_worker(services.broker, services.settings.worker_threads)
     worker.start()
-    log.info("Worker ready.", threads=services.settings.worker_threads)
+    log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
         if dead := dead_threads(worker):
             log.critical("A thread of the worker died; the process ends so that a new one starts.", threads=dead)

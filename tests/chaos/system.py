@@ -101,8 +101,13 @@ class System:
         ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
         if not ready:
             return frozenset()
-        subjects: Any = self.services.store.zrange(IntegrationKeys("default").places(ready[-1]), 0, -1)
-        return frozenset(subject.decode().partition(":")[2] for subject in subjects)
+        store, keys = self.services.store, IntegrationKeys("default")
+        subjects: Any = store.zrange(keys.due, 0, -1)
+        tokens = {subject: store.hget(keys.subject(subject.decode()), "t") for subject in subjects}
+        mine = f"{ready[-1]}.".encode()
+        return frozenset(
+            subject.decode().partition(":")[2] for subject, token in tokens.items() if token and token.startswith(mine)
+        )
 
     def kill_a_web_worker(self) -> bool:
         master = self.supervisor.pid("web")
