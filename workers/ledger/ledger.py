@@ -249,8 +249,10 @@ class Ledger:
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
-        args += [source_updated_at, round(claim.at.timestamp() * 1000)]
-        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
+        well = list(answered)
+        args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
+        others = [*well, *(other for other in APIS if other not in well and other != api)]
+        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
 
