@@ -1,7 +1,7 @@
 """What the console says, in the reader's language: words from `words/*.toml`, numbers and times as the language writes them.
 
 A file is an area (`sign_in.toml` holds `sign_in.…`); under each key stand all languages side by side, so that a missing one is seen.
-A value is a text with {placeholders}, or a table `one` and `other` that `count` chooses from. Nothing here is HTML: what a text
+A value is a text with {placeholders}, or a table `one`, `other` and, where it helps, `none`, of which `count` chooses. Nothing here is HTML: what a text
 and its values hold is escaped, unless a value is markup already.
 """
 
@@ -66,6 +66,8 @@ class Words:
             return entry
         if not isinstance(count, int):
             raise TypeError("words with one and other need a count")
+        if count == 0 and "none" in entry:
+            return entry["none"]
         return entry["one" if count == 1 or (self.language == "fr" and count == 0) else "other"]
 
     def _shown(self, value: object) -> object:
