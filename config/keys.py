@@ -143,10 +143,6 @@ class IntegrationKeys:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
 
-    def places(self, process: str) -> str:
-        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
-        return f"{self.prefix}places:{process}"
-
     @property
     def dead(self) -> str:
         """Sorted set: dead letters by time of death (ms). Never expires."""
@@ -161,6 +157,10 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    def counts_of_hour(self, hour: int) -> str:
+        """Hash, expiring after a day: what happened in one hour, counted in hours since 1970."""
+        return f"{self.counts}:{hour}"
 
     @property
     def webhooks(self) -> str:

@@ -180,10 +180,12 @@ def _transaction(
 
     def attempt(pipeline: Pipeline) -> None:
         before = cast(dict[bytes, bytes], pipeline.hgetall(keys.record))
+        revision = int(cast(bytes | None, pipeline.hget(keys.options, "revision")) or 0)
         pipeline.multi()
         write(pipeline, before)
         if only_if():
-            pipeline.hincrby(keys.options, "revision", 1)
+            # It counts on when a removed name is added anew: no process takes what it remembers for the new one.
+            pipeline.hset(keys.options, "revision", revision + 1)
             pipeline.incr(INTEGRATIONS_REVISION)
 
     services.store.transaction(attempt, keys.record)

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from config.integrations import BY_NAME
@@ -13,6 +13,7 @@ from workers import audit
 from workers.clients.twikey.session import REFUSED
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger
+from workers.ledger.figures import Hour, last_hours
 from workers.ledger.records import Account, DeadLetter, SubjectState
 from workers.registration import address_of
 from workers.services import Services
@@ -73,8 +74,8 @@ def subject_of(kind: str, customer_id: str) -> str:
 
 def refresh(services: Services, integration: str, subject: str, *, by: str) -> str:
     """Asks for one customer to be brought up to date, also with auto-update off; answers the event id."""
-    audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.OPERATOR)
+    entry = audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.OPERATOR, entry)
 
 
 def replay(services: Services, integration: str, subject: str, *, by: str) -> str | None:
@@ -82,8 +83,8 @@ def replay(services: Services, integration: str, subject: str, *, by: str) -> st
     state = services.ledger(integration).look(subject)
     if state is None or state.story is None:
         return None
-    audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.REPLAY)
+    entry = audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.REPLAY, entry)
 
 
 def dead_letters(services: Services, integration: str, *, reason: str = "") -> Iterator[DeadLetter]:
@@ -96,9 +97,11 @@ def dead_letters(services: Services, integration: str, *, reason: str = "") -> I
 
 def discard(services: Services, integration: str, subject: str, why: str, *, by: str) -> bool:
     """Gives a dead letter up, for a reason that is kept; False when it is not dead."""
-    if not services.ledger(integration).discard(subject, why):
+    ledger = services.ledger(integration)
+    if not ledger.discard(subject, why):
         return False
-    audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    entry = audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    ledger.noted(subject, entry)
     return True
 
 
@@ -156,6 +159,11 @@ def view(services: Services, integration: str) -> IntegrationView:
         oldest_owed=ledger.oldest_owed(),
         last_synced=_last_synced(ledger),
     )
+
+
+def last_day(services: Services, integration: str) -> list[Hour]:
+    """What happened in each of the last 24 hours, oldest first; the last one is under way."""
+    return last_hours(services.store, [integration], now=datetime.now(UTC))[integration]
 
 
 def options_shown(services: Services, integration: str) -> dict[str, str]:
@@ -217,9 +225,12 @@ def _last_synced(ledger: Ledger) -> datetime | None:
     return next(done, None)
 
 
-def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
+def _mark(services: Services, integration: str, subject: str, cause: Cause, entry: str) -> str:
     event_id = new_event_id()
     ledger: Ledger = services.ledger(integration)
-    if ledger.mark(subject, frozenset({cause}), event_id=event_id).wake:
+    wake = ledger.mark(subject, frozenset({cause}), event_id=event_id).wake
+    # If we die before this, the story does not tell who it was; the audit log does.
+    ledger.noted(subject, entry)
+    if wake:
         services.wake(integration, subject)
     return event_id

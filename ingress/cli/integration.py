@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,12 +22,14 @@ from ingress.cli.shared import (
     console,
     json_option,
     refuse,
+    span,
     when,
     who,
 )
 from workers import connect as connecting
 from workers import integrations, operations
 from workers.clients.errors import ApiFailure
+from workers.ledger.figures import COUNTED, LATER, Hour
 from workers.registration import unregister
 from workers.services import Services
 
@@ -114,6 +117,44 @@ def show(services: Services, name: str, as_json: bool) -> None:
         *(f"  {option} = {text}" for option, text in options.items()),
     ]
     answer(view, as_json=False, text="\n".join(lines))
+
+
+@integration.command()
+@_named
+@json_option
+@command
+def day(services: Services, name: str, as_json: bool) -> None:
+    """Show the last 24 hours, hour by hour: what came in, how it ended, how soon edits were in Twikey.
+
+    How soon is told as the smallest of some fixed times that so many edits kept: half of them, and 95 of 100.
+    """
+    hours = operations.last_day(services, name)
+    if as_json:
+        answer([_hour_plain(hour) for hour in hours], as_json=True)
+        return
+    table = Table()
+    for heading in ("hour from", *COUNTED, "half within", "95 % within"):
+        table.add_column(heading, justify="left" if heading == "hour from" else "right")
+    for hour in hours:
+        numbers = [str(getattr(hour, counted) or "") for counted in COUNTED]
+        began = hour.began.astimezone().strftime("%m-%d %H:%M")
+        table.add_row(*map(Text, (began, *numbers, _within(hour.p50), _within(hour.p95))))
+    console.print(table)
+
+
+def _hour_plain(hour: Hour) -> dict[str, object]:
+    """`within_seconds` null: longer than the longest time that is told apart."""
+    arrived = [
+        {"within_seconds": None if bound == LATER else bound.total_seconds(), "edits": number}
+        for bound, number in sorted(hour.arrived.items())
+    ]
+    return {"began": hour.began.isoformat(), **{name: getattr(hour, name) for name in COUNTED}, "arrived": arrived}
+
+
+def _within(bound: timedelta | None) -> str:
+    if bound is None:
+        return ""
+    return "longer" if bound == LATER else span(bound)
 
 
 @integration.command("options")

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -19,6 +19,7 @@ from config.embedded import NoStore
 from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.clients.errors import ApiFailure, NotFound
+from workers.ledger.records import Cause
 from workers.services import Services, open_services
 
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
@@ -148,14 +149,26 @@ def answer(value: object, *, as_json: bool, text: str | None = None) -> None:
 
 
 def plain(value: object) -> object:
-    """Anything of ours as JSON types."""
+    """Anything of ours as JSON types: times in ISO 8601, durations in seconds, causes by name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Cause):
+        return value.name.lower()
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def span(duration: timedelta) -> str:
+    """A duration for a person, in the largest unit that tells it roughly."""
+    seconds = duration.total_seconds()
+    if seconds >= 5400:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds >= 90 else f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def when(moment: datetime | None) -> str:

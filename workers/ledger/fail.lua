@@ -1,12 +1,14 @@
 -- fail: the work did not come to an outcome; again later, or dead.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
 --       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
---       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or ''
+--       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or '',
+--       when it was claimed (ms)
 -- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
 local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local delay, story, api_failed = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
 local threshold, shortest, longest = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local claimed = tonumber(ARGV[16])
 
 if closed() then return {'lost'} end
 if api_failed then
@@ -28,12 +30,15 @@ release_lease()
 -- The write that nobody waits for any more may land after the next one: look again two leases after that.
 if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 
+if action ~= 'defer' then figure('failed') end
+local waited, worked = now - number('f'), now - claimed
 if action == 'dead' then
   if get('w') ~= seen then
-    record('again', reason)
+    record('again', reason, nil, waited, worked)
+    remember('again', reason, causes, waited, worked)
     return once_more()
   end
-  bury(reason, story)
+  bury(reason, story, claimed)
   -- Only a later edit makes it worth another try, so that no sweep digs up what a person must mend.
   if ARGV[15] ~= '' then redis.call('HSET', SUBJECT, 'u', ARGV[15]) end
   return {'dead'}
@@ -45,5 +50,6 @@ end
 local at = now + delay
 if action == 'retry' and get('w') ~= seen then at = math.min(at, now + 1000) end
 schedule(at)
-record(action, reason)
+record(action, reason, nil, waited, worked)
+remember(action, reason, causes, waited, worked)
 return {action, tostring(at)}

@@ -4,7 +4,7 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 
@@ -120,6 +120,67 @@ class Story:
         return cls(**values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn in the story of a subject: what became of it, or what somebody did about it.
+
+    `waited`: from its first event until then; `worked`: from the claim until then. `times`: so often in a row, the last
+    time then. `noted`: the id of the entry in the audit log, for what somebody did.
+    """
+
+    at: datetime
+    what: str
+    reason: str = ""
+    causes: Causes = frozenset()
+    waited: timedelta | None = None
+    worked: timedelta | None = None
+    times: int = 1
+    noted: str = ""
+
+
+NOTED = "noted"
+WHATS = {
+    "s": "synced",
+    "u": "unchanged",
+    "k": "skipped",
+    "g": "gone",
+    "d": "dead",
+    "r": "retry",
+    "w": "defer",
+    "a": "again",
+    "v": "verify",
+    "l": "lost",
+    "n": NOTED,
+}
+
+
+def past_from(text: str) -> tuple[Turn, ...]:
+    """The past of a subject as the scripts keep it (`remember` in common.lua), newest first."""
+    return tuple(_turn(*turn.split(".")) for turn in text.split(";") if turn)
+
+
+def _turn(
+    what: str, causes: str, when: str, waited: str = "", worked: str = "", times: str = "", reason: str = ""
+) -> Turn:
+    ms = int(when, 36)
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    if what == "n":
+        return Turn(at=at, what=NOTED, noted=f"{ms}-{int(waited, 36)}")
+    return Turn(
+        at=at,
+        what=WHATS.get(what, what),
+        reason=reason,
+        causes=from_letters(causes),
+        waited=_span(waited),
+        worked=_span(worked),
+        times=int(times, 36) if times else 1,
+    )
+
+
+def _span(ms: str) -> timedelta | None:
+    return timedelta(milliseconds=int(ms, 36)) if ms else None
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A subject that failed for good, kept until a person acts or a later sync succeeds."""
@@ -148,6 +209,7 @@ class SubjectState:
     event_id: str
     held: bool
     story: Story | None
+    past: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +273,12 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One line of the story: what happened to which subject."""
+    """One thing that happened to a subject; `waited` since its first event, `worked` since the claim, where there were any."""
 
     at: datetime
     subject: str
     what: str
     detail: str
     event_id: str
+    waited: timedelta | None = None
+    worked: timedelta | None = None
