@@ -38,6 +38,12 @@ def test_every_key_is_said_in_every_language_with_the_same_gaps(key):
     assert all(form.strip() == form and form for entry in said.values() for form in forms(entry))
 
 
+def test_french_signs_do_not_begin_a_line():
+    french = [form for said in catalogue().values() for form in forms(said["fr"])]
+
+    assert [form for form in french if re.search(r" [:;?!]", form)] == []
+
+
 def test_every_key_that_the_code_names_exists():
     named = {
         key
