@@ -109,6 +109,11 @@ class IntegrationKeys:
         return f"{self.prefix}teamleader:registered"
 
     @property
+    def connection(self) -> str:
+        """String (JSON): how each step of connecting went when somebody last looked, and when that was."""
+        return f"{self.prefix}connection"
+
+    @property
     def session(self) -> str:
         """String: the encrypted Twikey session token."""
         return f"{self.prefix}twikey:session"

@@ -1,6 +1,7 @@
 """The clock: wakes what is due, keeps connections fresh, tells people what needs them. Two clocks are harmless: every step is an atomic script or a lock."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -49,6 +50,12 @@ class Clock:
         ]
         for thread in beside:
             thread.start()
+        try:
+            self._tick_until_stopped(beside)
+        finally:
+            upkeep.stop()
+
+    def _tick_until_stopped(self, beside: Sequence[threading.Thread]) -> None:
         while not self._stopped.is_set():
             try:
                 pause = BUSY_TICK if self.tick() else TICK
@@ -59,7 +66,6 @@ class Clock:
             if dead and not self._stopped.is_set():  # in this order: alerts end when told to
                 raise RuntimeError(f"a thread died, see the log above: {', '.join(dead)}")
             self._stopped.wait(pause.total_seconds())
-        upkeep.stop()
 
     def tick(self) -> bool:
         """Wakes what is due and releases what was held; answers whether anybody was woken. One round trip when nobody is."""
@@ -78,5 +84,5 @@ class Clock:
         step = Step("alerts", ALERT_EVERY, lambda *_: rounds.run(), for_each=False)
         wait = timedelta(0)
         while not self._stopped.wait(wait.total_seconds()):
-            wait = attempt(step, self.services, "")
+            wait = attempt(step, self.services, "").again_after
         rounds.close()

@@ -18,6 +18,7 @@ class Shares:
     """Who has how many of so many threads, and since when. Not safe for threads by itself. Times in seconds, monotonic."""
 
     threads: int
+    places: int = PLACES
     _began: dict[str, list[float]] = field(default_factory=dict)
     _last_was_slow: set[str] = field(default_factory=set)
 
@@ -47,8 +48,8 @@ class Shares:
         place = self.has(who) + 1
         if self._is_slow(who, now):
             return place == 1 and room_for_slow > 0
-        # The second place only while 2/5 of all threads are free, the fourth while 4/5 are.
-        return place == 1 or (place <= PLACES and place * self.threads <= (PLACES + 1) * free)
+        # Of four places the second is only taken while 2/5 of all threads are free, the fourth while 4/5 are.
+        return place == 1 or (place <= self.places and place * self.threads <= (self.places + 1) * free)
 
     def _is_slow(self, who: str, now: float) -> bool:
         """Its last work took long, or something it has in hand does."""

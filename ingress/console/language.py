@@ -6,6 +6,7 @@ and its values hold is escaped, unless a value is markup already.
 """
 
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "nl": "Nederlands", "fr": "Fran
 # Between thousands. French: a narrow space that does not break.
 THOUSANDS = {"en": ",", "nl": ".", "fr": "\u202f"}
 UNITS = (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1)))
+
+# French has a space before these signs, and no line may begin with them.
+FRENCH_SIGNS = re.compile(r" (?=[:;?!])")
 
 Entry = str | Mapping[str, str]
 
@@ -94,9 +98,18 @@ def _flat(prefix: str, tree: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[s
     for name, value in tree.items():
         key = f"{prefix}.{name}"
         if value.keys() & LANGUAGES.keys():
-            yield key, value
+            yield key, {language: _set(language, entry) for language, entry in value.items()}
         else:
             yield from _flat(key, value)
+
+
+def _set(language: str, entry: Entry) -> Entry:
+    """As a typesetter would set it."""
+    if language != "fr":
+        return entry
+    if isinstance(entry, str):
+        return FRENCH_SIGNS.sub("\u00a0", entry)
+    return {form: FRENCH_SIGNS.sub("\u00a0", text) for form, text in entry.items()}
 
 
 def _now() -> datetime:

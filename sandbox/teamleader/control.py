@@ -34,10 +34,10 @@ def _account_routes(control: Blueprint, world: World) -> None:
 
     @control.post("/accounts")
     def create_account() -> Reply:
-        """Optional: id, client_id, client_secret, refresh_token; `empty` leaves the usual characters out; `generate` adds
+        """Optional: id, name, client_id, client_secret, refresh_token; `empty` leaves the usual characters out; `generate` adds
         so many made up customers."""
         wanted = json_body()
-        names = {name: wanted[name] for name in ("client_id", "client_secret") if name in wanted}
+        names = {name: wanted[name] for name in ("name", "client_id", "client_secret") if name in wanted}
         generated = GeneratedWorld(int(wanted["generate"])) if wanted.get("generate") else None
         characters = () if wanted.get("empty") else CHARACTERS
         account = world.add_account(str(wanted.get("id", "")), characters=characters, generated=generated, **names)

@@ -76,7 +76,7 @@ def test_a_code_that_was_used_is_refused_in_a_sentence(scene):
 
     steps = connect.finish(scene.services, wanted, code=code)
 
-    assert outcome(steps) == [("consent", False, "invalid_grant")]
+    assert outcome(steps) == [("consent", False, "consent_refused")]
     assert scene.services.ledger("bakery").state() == "connecting"
 
 

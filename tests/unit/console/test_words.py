@@ -15,8 +15,8 @@ from workers.standing import COMMANDS, Level
 
 FOLDER = Path(ingress.console.__file__).parent
 SOURCES = {path: path.read_text() for path in [*FOLDER.rglob("[a-z]*.py"), *FOLDER.rglob("*.html")]}
-# What the audit log calls people and things is for others to invent, and the units of time are a table.
-OF_OTHERS = ("audit_log.of.", "by.", "time.")
+# What the audit log calls people and things is for others to invent; the units of time and the options are tables (test_settings.py).
+OF_OTHERS = ("audit_log.of.", "audit_log.value.", "by.", "option.", "time.")
 
 
 def forms(entry):
@@ -42,6 +42,7 @@ def test_french_signs_do_not_begin_a_line():
     french = [form for said in catalogue().values() for form in forms(said["fr"])]
 
     assert [form for form in french if re.search(r" [:;?!]", form)] == []
+    assert any("\u00a0?" in form for form in french)
 
 
 def test_every_key_that_the_code_names_exists():
