@@ -22,7 +22,7 @@ SENT_BACK = ("state", "code", "error")
 pages = Pages("connect")
 
 
-@pages.get("/connect", needs=Role.ADMIN, unlimited=True, menu="connect")
+@pages.get("/connect", needs=Role.ADMIN, unlimited=True)
 def form(here: Here) -> Answer:
     return show_form(here, typed={"twikey_url": options.USUAL_TWIKEY_URL})
 
