@@ -82,6 +82,7 @@ class Upkeep:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._due.send_home()
 
     def run(self) -> None:
         for number, step in enumerate(self.steps):

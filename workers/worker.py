@@ -39,14 +39,14 @@ def run_worker(services: Services) -> int:
     actors.declare(services.broker, services.tools_as_known)
     worker = make_worker(services.broker, services.settings.worker_threads)
     worker.start()
-    log.info("Worker ready.", threads=services.settings.worker_threads)
+    log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
         if dead := dead_threads(worker):
             log.critical("A thread of the worker died; the process ends so that a new one starts.", threads=dead)
             os._exit(1)
     log.info("Worker draining.")
     try:
-        worker.stop(timeout=DRAIN_MS)
+        stop_worker(worker)
     except (redis.RedisError, ConnectionClosed):
         log.warning("The store was away while stopping; the clock wakes again what was left.")
     log.info("Worker stopped.")
@@ -61,6 +61,14 @@ def make_worker(broker: WakeUpBroker, threads: int) -> dramatiq.Worker:
     broker.lines = Lines(threads)
     worker.work_queue = cast(Any, broker.lines)
     return worker
+
+
+def stop_worker(worker: dramatiq.Worker) -> None:
+    """Lets every thread finish what it has in hand, and gives back what only waits."""
+    for thread in worker.workers:
+        thread.stop()
+    cast(Lines, worker.work_queue).send_home()
+    worker.stop(timeout=DRAIN_MS)
 
 
 def dead_threads(worker: dramatiq.Worker) -> list[str]:

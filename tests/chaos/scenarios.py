@@ -17,7 +17,7 @@ from tests.chaos.proxy import Weather
 from tests.chaos.store import REFUSALS
 from tests.chaos.system import System
 from tests.chaos.traffic import Customer, Manners
-from workers import operations
+from workers import operations, operations_bulk
 from workers.broker import QUEUE
 from workers.clients.teamleader.oauth_protocol import TokenPair
 
@@ -401,6 +401,34 @@ def rolling_restart(system: System, seconds: float) -> None:
     system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
 
 
+def missed_webhooks(system: System, seconds: float) -> None:
+    """One webhook in ten never comes, and for a while none does; then one sweep, as it begins by itself every ten minutes."""
+    assert system.services
+    time.sleep(seconds / 2)
+    system.traffic.manners.dropped = 1.0
+    with system.fault("no webhook comes"):
+        time.sleep(seconds / 2)
+    system.traffic.manners.rate = 0
+    time.sleep(0.5)
+    asked = len(system.teamleader.get("/requests")["requests"])
+    began = time.monotonic()
+    _wait(lambda: not _sweeping(system), 60)
+    operations_bulk.start_sweep(system.services, "default", by="chaos")
+    _wait(lambda: not system.wrong(), 60)
+    after = [one["path"] for one in system.teamleader.get("/requests")["requests"][asked:]]
+    system.figures |= {
+        "customers_with_a_missed_webhook": len(system.traffic.missed),
+        "right_after_the_sweep_began_s": round(time.monotonic() - began, 1),
+        "calls_for_lists": sum(path.endswith(".list") for path in after),
+    }
+
+
+def _sweeping(system: System) -> bool:
+    assert system.services
+    job = operations_bulk.job(system.services, "default", "sweep")
+    return job is not None and not job.is_over
+
+
 def _reconnect(system: System) -> None:
     """What an operator does: connects again and lets the work go on."""
     assert system.services
@@ -445,6 +473,7 @@ SCENARIOS = (
     Scenario(18, "operator replay", replay, customers=DEAD, manners=Manners(rate=0)),
     Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
     Scenario(21, "rolling restart", rolling_restart, seconds=32),
+    Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1)),
     Scenario(25, "poison", poison, prepare=choose_a_poison, manners=Manners(rate=6)),
     Scenario(
         26,

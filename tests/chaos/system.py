@@ -101,8 +101,13 @@ class System:
         ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
         if not ready:
             return frozenset()
-        subjects: Any = self.services.store.zrange(IntegrationKeys("default").places(ready[-1]), 0, -1)
-        return frozenset(subject.decode().partition(":")[2] for subject in subjects)
+        store, keys = self.services.store, IntegrationKeys("default")
+        subjects: Any = store.zrange(keys.due, 0, -1)
+        tokens = {subject: store.hget(keys.subject(subject.decode()), "t") for subject in subjects}
+        mine = f"{ready[-1]}.".encode()
+        return frozenset(
+            subject.decode().partition(":")[2] for subject, token in tokens.items() if token and token.startswith(mine)
+        )
 
     def kill_a_web_worker(self) -> bool:
         master = self.supervisor.pid("web")
@@ -193,7 +198,7 @@ class System:
 
     def wrong(self) -> list[str]:
         source, target = self.source_and_target()
-        told = {event.customer for event in self.traffic.accepted}
+        told = {event.customer for event in self.traffic.accepted} | self.traffic.missed
         return [one for one in told if source.get(one) != target.get(one)]
 
     def runs(self) -> dict[str, int]:
@@ -238,6 +243,7 @@ class System:
             rss_mb=self.rss_mb,
             store_mb=self.store_mb,
             may_lose=may_lose,
+            missed=frozenset(self.traffic.missed),
             set_aside=frozenset(self.set_aside),
         )
 

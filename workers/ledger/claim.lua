@@ -27,7 +27,10 @@ local apis = (#ARGV - 5) / 2
 for i = 0, apis - 1 do
   local paused = tonumber(redis.call('GET', KEYS[10 + i * 3]) or '0')
   if paused > now then return refused('paused', paused + math.floor(jitter * 2000)) end
-  local open = tonumber(redis.call('HGET', KEYS[11 + i * 3], 'u') or '0')
+  local circuit = redis.call('HMGET', KEYS[11 + i * 3], 'u', 'p')
+  local open = tonumber(circuit[1] or '0')
+  -- While somebody probes, how it ended is known long before the end of its lease.
+  if open > now and circuit[2] then open = math.min(open, now + 500) end
   if open > now then return refused('circuit_open', open + math.floor(jitter * 2000)) end
 end
 

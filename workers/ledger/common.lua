@@ -160,6 +160,13 @@ local function release_lease()
   redis.call('HDEL', SUBJECT, 't', 'l', 'c')
 end
 
+-- A probe that did not come to ask an API says nothing about it: the next one may probe at once.
+local function give_probe_back(circuit, token)
+  if redis.call('HGET', circuit, 'p') ~= token then return end
+  redis.call('HSET', circuit, 'u', now)
+  redis.call('HDEL', circuit, 'p')
+end
+
 -- A worker whose lease was taken over wrote, or may have written, an older state: write once more, whatever the
 -- fingerprint says that the worker which holds the lease now may yet commit.
 local function lost(causes)

@@ -56,10 +56,14 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
 class Scripts:
-    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
+
+    `process` names this process in the tokens of its leases. It is new with every start.
+    """
 
     def __init__(self, store: "redis.Redis") -> None:
         self.store = store
+        self.process = secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
@@ -167,7 +171,7 @@ class Ledger:
 
     def claim(self, subject: str) -> Claim | Refusal:
         """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader."""
-        token = secrets.token_urlsafe(9)
+        token = f"{self.scripts.process}.{secrets.token_urlsafe(9)}"
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
         args: list[object] = [token, _ms(self.lease), random.random()]  # noqa: S311 # jitter
@@ -245,8 +249,10 @@ class Ledger:
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
-        args += [source_updated_at, round(claim.at.timestamp() * 1000)]
-        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
+        well = list(answered)
+        args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
+        others = [*well, *(other for other in APIS if other not in well and other != api)]
+        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
 

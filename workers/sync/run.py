@@ -198,8 +198,9 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 
 def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-    if verdict.state:
-        tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api)
+    if verdict.state and tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api):
+        # Said once, by whoever found out first; every customer that was in work says below what became of it.
+        log.error("Credentials are refused; work is held until a person reconnects.", api=verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,
