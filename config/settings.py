@@ -7,6 +7,7 @@ Every variable can also be given as a file: `TLTW_SECRET_KEY_FILE=/run/secrets/k
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,12 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: read(text) if text else ""
 
 
+def _days(text: str) -> timedelta:
+    if not text.isdigit() or int(text) > 3650:
+        raise ValueError("a whole number of days, 0 or more")
+    return timedelta(days=int(text))
+
+
 # The options of the first integration that make it one: when any of them is set all that are needed must be.
 DESCRIBES_THE_FIRST = ("TLTW_TEAMLEADER_REFRESH_TOKEN", "TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
 NEEDED_BY_THE_FIRST = ("TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
@@ -65,6 +72,8 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", parse.positive),
+    Variable("TLTW_COMPARE_EVERY_DAYS", "7", "How often all customers are compared with Twikey (tltw drift) by the clock. 0: never.", _days),
     Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),
     Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
     Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
@@ -114,6 +123,8 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    bulk_threads: int
+    compare_every: timedelta
     console_url: str
     console_host: str
     console_port: int
@@ -203,6 +214,8 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        bulk_threads=of("BULK_THREADS"),
+        compare_every=of("COMPARE_EVERY_DAYS"),
         console_url=of("CONSOLE_URL") or f"http://127.0.0.1:{of('CONSOLE_PORT')}",
         console_host=of("CONSOLE_HOST"),
         console_port=of("CONSOLE_PORT"),

@@ -16,21 +16,13 @@ from workers.ledger import Cause, Ledger
 from workers.ledger.records import Account, DeadLetter, SubjectState
 from workers.registration import address_of
 from workers.services import Services
+from workers.sync.compare import Difference, differences
 
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
 BY_OPERATOR = "paused_by_operator"
 # How much of the latest activity a glance looks at.
 RECENT = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field: what Twikey has now and what we would send. None = not there."""
-
-    field: str
-    twikey: str | None
-    ours: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +203,6 @@ def preview(services: Services, integration: str, subject: str) -> Preview:
         differences=differences(customer, in_twikey) if customer else (),
         state=tools.ledger.look(subject),
     )
-
-
-def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None) -> tuple[Difference, ...]:
-    """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
-    if in_twikey is None:
-        return tuple(Difference(field, None, value) for field, value in customer.fields.items())
-    shown = {name: _shown(in_twikey[name]) for name in customer.fields if name in in_twikey}
-    return tuple(
-        Difference(field, shown[field], customer.fields[field])
-        for field in shown
-        if (shown[field] or "") != customer.fields[field]
-    )
-
-
-def _shown(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _set_state(services: Services, integration: str, state: str, *, by: str, reason: str = "") -> None:

@@ -18,6 +18,7 @@ from ingress.cli.supervisor import Supervisor, read_procfile
 from ingress.console import server as console_server
 from ingress.console.app import create_app as create_console
 from ingress.webhooks import server
+from workers.bulk.runner import run_bulk
 from workers.clock import Clock
 from workers.integrations import checked
 from workers.services import Services, open_services, store_url
@@ -76,6 +77,12 @@ def web() -> None:
 def worker() -> None:
     """Run a worker process: brings customers from Teamleader to Twikey."""
     raise SystemExit(run_worker(_open(_begin("worker"))))
+
+
+@click.command()
+def bulk() -> None:
+    """Run a bulk process: sweeps, comparisons and other work on whole accounts, pacing itself behind live work."""
+    raise SystemExit(run_bulk(_open(_begin("bulk"))))
 
 
 @click.command()

@@ -33,11 +33,15 @@ TAKES_A_REASON = {
     "CannotConnect": 0,
     "End": 1,
     "Ignore": 0,
+    "JobFailed": 0,
+    "JobStopped": 0,
     "Problem": 1,
     "Skip": 0,
+    "Stop": 0,
     "Step": 3,
     "Story": 0,
     "Verdict": 1,
+    "Wait": 0,
     "Written": 0,
     "ignored": 0,
     "set_state": 0,
@@ -131,6 +135,7 @@ def _reasons_by_import() -> Iterator[str]:
 def _reasons_in_lua() -> Iterator[str]:
     for path in SCRIPTS:
         yield from re.findall(r"\b(?:refused|bury)\('(\w+)'\s*[,)]", path.read_text())
+        yield from re.findall(r"\bfinish\('\w+', '(\w+)'", path.read_text())
 
 
 def _reasons_in_python() -> Iterator[str]:

@@ -19,8 +19,8 @@ release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
   redis.call('HSET', SUBJECT, 's', now)
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
-  if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 end
+if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 
 if get('w') ~= seen then
   record('again', outcome)

@@ -9,7 +9,7 @@
 --   a  failed attempts       ff first failure (ms)           v  verify: 1 = to be planned, else when (ms)
 --   o  last outcome          r  its reason                   k  when it ended (ms)
 --   s  last successful sync  h  fingerprint of what Twikey has from us; absent while a write is uncertain
---   u  Teamleader's updated_at, as last seen                 d  story of the death (JSON)
+--   u  Teamleader's updated_at up to which nothing is new    d  story of the death (JSON)
 local SUBJECT, DUE, LEASES, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local integration, subject = ARGV[1], ARGV[2]

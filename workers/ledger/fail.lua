@@ -1,7 +1,7 @@
 -- fail: the work did not come to an outcome; again later, or dead.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
 --       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
---       1 if a write may still be done later by the API, which stopped answering
+--       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or ''
 -- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
 local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -34,6 +34,8 @@ if action == 'dead' then
     return once_more()
   end
   bury(reason, story)
+  -- Only a later edit makes it worth another try, so that no sweep digs up what a person must mend.
+  if ARGV[15] ~= '' then redis.call('HSET', SUBJECT, 'u', ARGV[15]) end
   return {'dead'}
 end
 if action == 'retry' then

@@ -150,6 +150,15 @@ class Ledger:
             case _:
                 return Marked(accepted=True, wake=answer[1] == 1)
 
+    def mark_all(self, subjects: Iterable[str], causes: Causes, *, event_id: str = "") -> int:
+        """Marks many subjects in one round trip and answers how many. Each by itself; the clock wakes them, paced."""
+        automatic = all(cause.automatic for cause in causes)
+        args = [to_letters(causes), int(automatic), event_id, 0, ""]
+        pipeline = self._store.pipeline(transaction=False)
+        for subject in subjects:
+            self._run(self.scripts.mark, subject, args, client=pipeline)
+        return len(pipeline.execute())
+
     # -- the work ------------------------------------------------------------------------------------
 
     def claim(self, subject: str) -> Claim | Refusal:
@@ -222,6 +231,7 @@ class Ledger:
         story: Story | None = None,
         answered: Iterable[str] = (),
         may_land_later: bool = False,
+        source_updated_at: str = "",
     ) -> FailAnswer:
         """Ends the work without an outcome: again after `delay`, or dead.
 
@@ -231,6 +241,7 @@ class Ledger:
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
+        args.append(source_updated_at)
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
@@ -297,31 +308,20 @@ class Ledger:
 
     def look(self, subject: str) -> SubjectState | None:
         """What is known of a subject; None when it was never heard of."""
+        return self.look_at([subject])[0]
+
+    def look_at(self, subjects: Sequence[str]) -> list[SubjectState | None]:
+        """As `look`, for many subjects in one round trip; in their order."""
         pipeline = self._store.pipeline()
-        pipeline.hgetall(self.keys.subject(subject))
-        pipeline.zscore(self.keys.due, subject)
-        pipeline.zscore(self.keys.held, subject)
-        record, due_at, held = pipeline.execute()
-        if not record:
-            return None
-        text = {name.decode(): value.decode() for name, value in record.items()}
-        return SubjectState(
-            subject=subject,
-            owed="w" in text,
-            causes=from_letters(text.get("y", "")),
-            wanted_since=from_ms(text.get("f")),
-            due=from_ms(due_at),
-            leased_until=from_ms(text.get("l")),
-            attempts=int(text.get("a", 0)),
-            outcome=text.get("o", ""),
-            reason=text.get("r", ""),
-            ended=from_ms(text.get("k")),
-            synced=from_ms(text.get("s")),
-            source_updated_at=text.get("u", ""),
-            event_id=text.get("e", ""),
-            held=held is not None,
-            story=Story.from_json(text["d"]) if "d" in text else None,
-        )
+        for subject in subjects:
+            pipeline.hgetall(self.keys.subject(subject))
+            pipeline.zscore(self.keys.due, subject)
+            pipeline.zscore(self.keys.held, subject)
+        found = pipeline.execute()
+        return [
+            _state(subject, record, due_at, held) if record else None
+            for subject, record, due_at, held in zip(subjects, found[::3], found[1::3], found[2::3], strict=True)
+        ]
 
     def account(self) -> Account:
         """The books, read at one instant."""
@@ -341,6 +341,10 @@ class Ledger:
         """When the subject that is due first became due; None when nothing is owed."""
         first = cast(list[tuple[bytes, float]], self._store.zrange(self.keys.due, 0, 0, withscores=True))
         return from_ms(str(first[0][1])) if first else None
+
+    def pending(self) -> int:
+        """How many subjects are owed."""
+        return int(self._store.zcard(self.keys.due))
 
     def dead_count(self) -> int:
         return int(self._store.zcard(self.keys.dead))
@@ -375,12 +379,42 @@ class Ledger:
     def _store(self) -> "redis.Redis":
         return self.scripts.store
 
-    def _run(self, script: Script, subject: str, args: Sequence[object], more_keys: Sequence[str] = ()) -> Any:
+    def _run(
+        self,
+        script: Script,
+        subject: str,
+        args: Sequence[object],
+        more_keys: Sequence[str] = (),
+        client: "redis.client.Pipeline | None" = None,
+    ) -> Any:
         keys = self.keys
         names = [keys.subject(subject), keys.due, keys.leases, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
-            keys=[*names, keys.options, NEXT_DUE, *more_keys], args=[self.integration, subject, *map(str, args)]
+            keys=[*names, keys.options, NEXT_DUE, *more_keys],
+            args=[self.integration, subject, *map(str, args)],
+            client=client,
         )
+
+
+def _state(subject: str, record: dict[bytes, bytes], due_at: float | None, held: float | None) -> SubjectState:
+    text = {name.decode(): value.decode() for name, value in record.items()}
+    return SubjectState(
+        subject=subject,
+        owed="w" in text,
+        causes=from_letters(text.get("y", "")),
+        wanted_since=from_ms(text.get("f")),
+        due=from_ms(None if due_at is None else str(due_at)),
+        leased_until=from_ms(text.get("l")),
+        attempts=int(text.get("a", 0)),
+        outcome=text.get("o", ""),
+        reason=text.get("r", ""),
+        ended=from_ms(text.get("k")),
+        synced=from_ms(text.get("s")),
+        source_updated_at=text.get("u", ""),
+        event_id=text.get("e", ""),
+        held=held is not None,
+        story=Story.from_json(text["d"]) if "d" in text else None,
+    )
 
 
 def _ms(duration: timedelta) -> int:
