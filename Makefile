@@ -72,4 +72,5 @@ clean: ## Remove what was installed and built
 	@touch $@ .venv/run
 
 fuzz: .venv/dev ## Send more than 20,000 hostile requests to the real web process
-	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py tests/acceptance/test_openapi_is_kept_over_http.py
+	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py tests/acceptance/test_openapi_is_kept_over_http.py \
+		tests/integration/test_ingress_server.py::test_500_half_open_requests_and_50_slow_senders_do_not_starve_the_others

@@ -17,6 +17,8 @@ ACCOUNTS = "tltw:accounts"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
+BULK_TURNS = "tltw:bulk"
 # Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
 ALERTS_RAISED = "tltw:alerts:raised"
 # Hash: the alerts that are open, and when each kind was last told.
@@ -34,8 +36,6 @@ def alert_channel_lock(name: str) -> str:
     """String, expiring: who is sending over this channel now."""
     return f"tltw:alerts:sending:{name}"
 
-# Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
-BULK_TURNS = "tltw:bulk"
 
 # -- the console: who may sign in, and who is signed in ------------------------------------------------
 # Hash: name of an operator -> its record (JSON).
@@ -143,10 +143,9 @@ class IntegrationKeys:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
 
-    @property
-    def leases(self) -> str:
-        """Sorted set: subjects being worked on by the end (ms) of their lease."""
-        return f"{self.prefix}leases"
+    def places(self, process: str) -> str:
+        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
+        return f"{self.prefix}places:{process}"
 
     @property
     def dead(self) -> str:

@@ -1,7 +1,7 @@
 """Passwords of operators: hashed with scrypt, compared in constant time. Stores nothing and prints nothing.
 
 A hash carries its own parameters in the PHC string format, `$scrypt$ln=15,r=8,p=3$<salt>$<key>`, so that they can be raised later.
-Why scrypt: docs/decisions/0020-the-console-signs-in-by-itself.md.
+Why scrypt: docs/decisions/0013-the-console-signs-in-by-itself.md.
 """
 
 import base64

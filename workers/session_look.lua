@@ -3,16 +3,12 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local session = redis.call('HMGET', KEYS[1], 'o', 'p', 'u', 'b', 's', 'e')
-local name, ends = session[1], tonumber(session[6] or 0)
+local name = session[1]
 if not name then return false end
-if now >= ends then
-  redis.call('DEL', KEYS[1])
-  return false
-end
 local record = redis.call('HGET', KEYS[2], name)
 if not record then return false end
 if ARGV[2] == '1' then
   redis.call('HSET', KEYS[1], 's', now)
-  redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1], ends - now))
+  redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1], session[6] - now)) -- never beyond its end: then the store forgets it
 end
 return {name, record, session[2], session[3], session[4], session[5]}

@@ -38,7 +38,7 @@ def run_worker(services: Services) -> int:
     # One message per thread in memory: a killed worker takes few with it.
     worker.queue_prefetch = services.settings.worker_threads
     worker.start()
-    log.info("Worker ready.", threads=services.settings.worker_threads)
+    log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
         if dead := dead_threads(worker):
             log.critical("A thread of the worker died; the process ends so that a new one starts.", threads=dead)

@@ -26,7 +26,7 @@ def operator() -> None:
 
 
 @operator.command()
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @click.option("--role", type=ROLE, default=Role.OPERATOR.value, show_default=True)
 @limit_option
 @password_stdin
@@ -35,7 +35,7 @@ def operator() -> None:
 @command
 def add(
     services: Services,
-    name: str,
+    person: str,
     role: str,
     limit: tuple[str, ...],
     password_stdin: bool,
@@ -47,7 +47,7 @@ def add(
         known = known_integrations(services)
         chosen = operators.usable_limit(limit, known)
         password = choose_password(from_stdin=password_stdin, generate=generate)
-        added = operators.add(services.store, name, password=password, role=Role(role), limit=chosen, by=who())
+        added = operators.add(services.store, person, password=password, role=Role(role), limit=chosen, by=who())
     except Refused as refused:
         _refuse(refused)
     text = f"{added.name} was added: {operators.described(added)}."
@@ -77,77 +77,77 @@ def list_(services: Services, as_json: bool) -> None:
 
 
 @operator.command("set-role")
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @click.argument("role", type=ROLE)
 @json_option
 @command
-def set_role(services: Services, name: str, role: str, as_json: bool) -> None:
+def set_role(services: Services, person: str, role: str, as_json: bool) -> None:
     """Give somebody another role. It holds from their next click on."""
     try:
-        changed = operators.set_role(services.store, name, Role(role), by=who())
+        changed = operators.set_role(services.store, person, Role(role), by=who())
     except Refused as refused:
         _refuse(refused)
-    answer(shown(changed), as_json=as_json, text=f"{name}: {operators.described(changed)}.")
+    answer(shown(changed), as_json=as_json, text=f"{person}: {operators.described(changed)}.")
 
 
 @operator.command()
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @limit_option
 @json_option
 @command
-def limit(services: Services, name: str, limit: tuple[str, ...], as_json: bool) -> None:
+def limit(services: Services, person: str, limit: tuple[str, ...], as_json: bool) -> None:
     """Limit somebody to some integrations; naming none lifts the limit."""
     try:
         chosen = operators.usable_limit(limit, known_integrations(services))
-        changed = operators.set_limit(services.store, name, chosen, by=who())
+        changed = operators.set_limit(services.store, person, chosen, by=who())
     except Refused as refused:
         _refuse(refused)
-    answer(shown(changed), as_json=as_json, text=f"{name}: {operators.described(changed)}.")
+    answer(shown(changed), as_json=as_json, text=f"{person}: {operators.described(changed)}.")
 
 
 @operator.command("set-password")
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @password_stdin
 @generate
 @json_option
 @command
-def set_password(services: Services, name: str, password_stdin: bool, generate: bool, as_json: bool) -> None:
+def set_password(services: Services, person: str, password_stdin: bool, generate: bool, as_json: bool) -> None:
     """Give somebody another password. Ends their sessions."""
     try:
         password = choose_password(from_stdin=password_stdin, generate=generate)
-        changed = operators.set_password(services.store, name, password, by=who())
+        changed = operators.set_password(services.store, person, password, by=who())
     except Refused as refused:
         _refuse(refused)
-    text = f"{name} has a new password and is signed out everywhere."
+    text = f"{person} has a new password and is signed out everywhere."
     _answer(changed, text, password if generate else "", services, as_json)
 
 
 @operator.command()
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @click.option("--undo", is_flag=True, help="Enable again.")
 @json_option
 @command
-def disable(services: Services, name: str, undo: bool, as_json: bool) -> None:
+def disable(services: Services, person: str, undo: bool, as_json: bool) -> None:
     """Keep somebody out, at once, without removing them."""
     try:
-        changed = operators.set_disabled(services.store, name, not undo, by=who())
+        changed = operators.set_disabled(services.store, person, not undo, by=who())
     except Refused as refused:
         _refuse(refused)
-    text = f"{name} can sign in again." if undo else f"{name} is signed out and cannot sign in."
+    text = f"{person} can sign in again." if undo else f"{person} is signed out and cannot sign in."
     answer(shown(changed), as_json=as_json, text=text)
 
 
 @operator.command()
-@click.argument("name")
+@click.argument("person", metavar="NAME")
 @json_option
 @command
-def remove(services: Services, name: str, as_json: bool) -> None:
+def remove(services: Services, person: str, as_json: bool) -> None:
     """Remove somebody. What they did stays in the audit log."""
     try:
-        operators.remove(services.store, name, by=who())
+        operators.remove(services.store, person, by=who())
     except Refused as refused:
         _refuse(refused)
-    answer({"removed": name}, as_json=as_json, text=f"{name} was removed.")
+    answer({"removed": person}, as_json=as_json, text=f"{person} was removed.")
 
 
 def shown(operator: Operator) -> dict[str, object]:

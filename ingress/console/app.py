@@ -91,7 +91,8 @@ def _csrf() -> Markup:
 def _static(app: Flask) -> "partial[str]":
     """Addresses that name the contents, so that browsers keep them for ever and never an old one."""
     folder = Path(app.static_folder or "")
-    versions = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in folder.iterdir()}
+    files = [file for file in folder.iterdir() if file.is_file()]
+    versions = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in files}
     return partial(_static_address, versions)
 
 

@@ -1,13 +1,11 @@
 """Every failure is a page: what happened, what to do next, and an id under which the log knows more. Never a traceback."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import redis
 import structlog
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from config.registry import UnknownIntegration
@@ -39,9 +37,15 @@ def answer_with_pages(app: Flask, services: Services) -> None:
 
     @app.errorhandler(NotAllowed)
     def not_allowed(error: NotAllowed) -> ResponseReturnValue:
+        event, words = new_event_id(), here().words
+        log.warning("An operator may not do that.", event_id=event, by=here().by)
         able = operators.who_may(services.store, error.needs, integration=error.integration, unlimited=error.unlimited)
-        log.warning("An operator may not do that.", event_id=(event := new_event_id()), by=here().by)
-        return _page(here(), 403, "not_allowed", event, role=here().words(f"role.{error.needs}"), able=able)
+        sentence = words(
+            f"error.not_allowed.{error.why(here().operator)}",
+            role=words(f"role.{error.needs}"),
+            integration=error.integration,
+        )
+        return _page(here(), 403, "not_allowed", event, sentence=sentence, able=able)
 
     @app.errorhandler(UnknownIntegration)
     def unknown_integration(_error: UnknownIntegration) -> ResponseReturnValue:
@@ -94,7 +98,7 @@ def _expected(here: Here, status: int, area: str, *, reason: str = "", **values:
 
 
 def _page(here: Here, status: int, area: str, event: str, **values: Any) -> Response:
-    words: Mapping[str, Markup] = {
-        part: here.words(f"error.{area}.{part}", **values) for part in ("title", "sentence", "next")
+    said: dict[str, Any] = {
+        part: values.get(part) or here.words(f"error.{area}.{part}", **values) for part in ("title", "sentence", "next")
     }
-    return here.page("error.html", status=status, event=event, area=area, **words, **values)
+    return here.page("error.html", status=status, event=event, able=values.get("able", ()), **said)

@@ -115,7 +115,7 @@ def keep_cookies(here: Here, response: Response) -> None:
     names = here.cookies
     if names.read(request, names.session) != here.cookie:
         names.write(response, names.session, here.cookie)
-    if names.read(request, names.said) and response.status_code == 200:
+    if here.said_now:
         names.clear(response, names.said)
 
 

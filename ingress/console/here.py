@@ -24,6 +24,12 @@ class NotAllowed(Exception):
         super().__init__("not allowed")
         self.needs, self.unlimited, self.integration = needs, unlimited, integration
 
+    def why(self, operator: Operator) -> str:
+        """What this operator lacks, as the last part of a key in words/error.toml."""
+        if self.integration:
+            return "other"
+        return "whole" if operator.role.includes(self.needs) else "role"
+
 
 @dataclass(slots=True, kw_only=True)
 class Here:
@@ -36,6 +42,7 @@ class Here:
     session: Session | None = None
     chosen: Integration | None = None
     form_targets: tuple[str, ...] = ()
+    said_now: bool = False
 
     @property
     def operator(self) -> Operator:
@@ -86,6 +93,7 @@ class Here:
         """What the page before wanted to have said. It comes from a cookie, so whatever is wrong with it is ignored."""
         try:
             key, values = json.loads(self.cookies.read(request, self.cookies.said))
+            self.said_now = True
             return self.words(key, **values)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None

@@ -1,7 +1,6 @@
 """Runs the web process: gunicorn with two workers, gevent where it exists; each worker builds its own application."""
 
 import importlib.util
-import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -10,11 +9,12 @@ from flask import Flask
 
 from config.settings import Settings
 from config.store import connect_ingress, queue_url
+from ingress.in_time import InTimeStore, best_limit
 from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
-from workers.broker import WakeUpBroker, make_broker, wake
+from workers.broker import make_broker, wake
 from workers.ledger import Scripts
 
 WORKERS = 2
@@ -30,12 +30,13 @@ def run(settings: Settings, store_url: str) -> None:
 
 def make_door(settings: Settings, store_url: str) -> Door:
     """The composition root of one web worker. Opens no connection."""
-    # Dramatiq made this one when it was imported, before gevent patched the threads, and holds it while it asks the
-    # store: two first wake-ups at once would stop the whole worker.
-    WakeUpBroker._max_unpack_size_mut = threading.Lock()
-    broker = make_broker(connect_ingress(queue_url(store_url, settings.queue_redis_url)))
+    store, queue = (
+        connect_ingress(url, InTimeStore) for url in (store_url, queue_url(store_url, settings.queue_redis_url))
+    )
+    store.limit = queue.limit = best_limit(THREADS_WITHOUT_GEVENT)
+    broker = make_broker(queue)
     return Door(
-        scripts=Scripts(connect_ingress(store_url)),
+        scripts=Scripts(store),
         expected=frozenset({settings.first.id} if settings.first else ()),
         webhook_keys=settings.webhook_keys,
         event_secrets=EventSecrets(settings.event_secrets),

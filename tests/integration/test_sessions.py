@@ -78,6 +78,15 @@ def test_no_session_lasts_longer_than_the_longest_however_much_it_is_used(store,
     assert found is None
 
 
+def test_a_session_that_nobody_used_ends_after_the_longest_too(store, an, monkeypatch):
+    monkeypatch.setattr(sessions, "LONGEST", timedelta(milliseconds=50))
+    session_id = sessions.begin(store, an)
+
+    time.sleep(0.1)
+
+    assert sessions.look(store, session_id) is None
+
+
 def test_a_session_that_was_ended_is_gone_and_others_stay(store, an):
     one, other = sessions.begin(store, an), sessions.begin(store, an)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
 FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
+CONSOLE = ("tests/unit/console", "tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Mutant:
     file: str
     old: str
     new: str
+    tests: tuple[str, ...] = FAST
 
 
 MUTANTS = (
@@ -76,22 +78,78 @@ MUTANTS = (
         "redis.call('HINCRBY', SUBJECT, 'c', 1)",
         "",
     ),
+    Mutant(
+        "the console takes a form without its token",
+        "ingress/console/gate.py",
+        "or not csrf.valid(here.cookie, given)",
+        "",
+        CONSOLE,
+    ),
+    Mutant(
+        "the console answers to any host name",
+        "ingress/console/gate.py",
+        "if host_of(request) not in hosts:",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "the role of an operator is not asked for",
+        "ingress/console/gate.py",
+        "if need.role is not None and not here.operator.may(need.role, unlimited=need.unlimited):",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "the limits of an operator are not asked for",
+        "ingress/console/here.py",
+        "if not self.operator.may_see(name):",
+        "if False:",
+        CONSOLE,
+    ),
+    Mutant(
+        "signing in keeps the session id of before",
+        "ingress/console/pages/sign_in.py",
+        "here.cookie = sessions.begin(",
+        "sessions.begin(",
+        CONSOLE,
+    ),
+    Mutant(
+        "a session outlives a new password",
+        "workers/sessions.py",
+        "or operator.epoch != epoch",
+        "",
+        CONSOLE,
+    ),
+    Mutant(
+        "a session never becomes too old",
+        "workers/session_look.lua",
+        "math.min(ARGV[1], session[6] - now)",
+        "ARGV[1]",
+        CONSOLE,
+    ),
+    Mutant(
+        "guessing a password is not slowed down",
+        "workers/sign_in_try.lua",
+        "if wait > 0 then return math.ceil(wait) end",
+        "",
+        CONSOLE,
+    ),
 )
 
 
 def main() -> int:
-    if failing := run(None):
+    if failing := run(None, (*FAST, *CONSOLE)):
         sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:
-        caught_by = run(mutant)
+        caught_by = run(mutant, mutant.tests)
         survivors += caught_by is None
         print(f"{'caught' if caught_by else 'SURVIVED':<9} {mutant.name}\n          {caught_by or ''}", flush=True)
     print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} caught")
     return 1 if survivors else 0
 
 
-def run(mutant: Mutant | None) -> str | None:
+def run(mutant: Mutant | None, tests: tuple[str, ...]) -> str | None:
     """The first test that fails with the mutant (or none) in place; None when all pass."""
     with tempfile.TemporaryDirectory(prefix="tltw-mutant-") as folder:
         copy = Path(folder)
@@ -100,7 +158,7 @@ def run(mutant: Mutant | None) -> str | None:
         if mutant:
             put_in_place(mutant, copy)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": folder},
             capture_output=True,

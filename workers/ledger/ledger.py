@@ -40,8 +40,8 @@ from workers.ledger.records import (
 LEASE = timedelta(seconds=20)
 # A wake-up that got lost is repeated after this time.
 WAKE_AGAIN_AFTER = timedelta(seconds=5)
-# Workers of one integration at a time: a hanging API cannot take every thread.
-LEASES_PER_INTEGRATION = 4
+# Customers of one integration that one worker process has in hand at a time: a hanging API cannot take all its threads.
+PLACES = 4
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
@@ -57,10 +57,14 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
 class Scripts:
-    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
 
-    def __init__(self, store: "redis.Redis") -> None:
+    `process` says who claims. It is new with every start, so a killed process never meets what it left behind.
+    """
+
+    def __init__(self, store: "redis.Redis", *, process: str = "") -> None:
         self.store = store
+        self.process = process or secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
@@ -116,6 +120,7 @@ class Ledger:
     integration: str
     calls_per_minute: int = 190
     lease: timedelta = LEASE
+    places: int = PLACES
     keys: IntegrationKeys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,7 +171,7 @@ class Ledger:
         token = secrets.token_urlsafe(9)
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
-        args: list[object] = [token, _ms(self.lease), random.random(), LEASES_PER_INTEGRATION]  # noqa: S311 # jitter
+        args: list[object] = [token, _ms(self.lease), random.random(), self.places]  # noqa: S311 # jitter
         args += [item for api in APIS for item in (api, limits[api])]
         answer = self._run(self.scripts.claim, subject, args, keys)
         if answer[0] == b"refused":
@@ -388,7 +393,8 @@ class Ledger:
         client: "redis.client.Pipeline | None" = None,
     ) -> Any:
         keys = self.keys
-        names = [keys.subject(subject), keys.due, keys.leases, keys.dead, keys.held, keys.counts, keys.activity]
+        places = keys.places(self.scripts.process)
+        names = [keys.subject(subject), keys.due, places, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
             keys=[*names, keys.options, NEXT_DUE, *more_keys],
             args=[self.integration, subject, *map(str, args)],

@@ -89,13 +89,16 @@ def test_what_is_not_allowed_says_who_could(house):
     assert "limited" not in text_of(answer)
 
 
-def test_an_integration_one_is_limited_away_from_says_who_sees_it(house):
-    house.operator("limited", Role.OPERATOR, "another")
+def test_whoever_has_a_limit_is_told_that_this_is_why_and_who_has_none(house):
+    house.operator("limited", Role.ADMIN, "another")
+    browser = house.browser("limited")
 
-    answer = house.browser("limited").get("/integrations/default")
+    one, whole = browser.get("/integrations/default"), browser.get("/operators")
 
-    assert answer.status_code == 403
-    assert "the-viewer" in text_of(answer)
+    assert "limited to other integrations than default" in text_of(one)
+    assert "the-viewer" in text_of(one)
+    assert "concerns all integrations, and you are limited to some" in text_of(whole)
+    assert "Who can: the-admin." in text_of(whole)
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/operators/", "/integrations/none", "/static/nothing.css", "/livez/"])
