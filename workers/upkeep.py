@@ -140,7 +140,7 @@ def attempt(step: Step, services: Services, name: str) -> timedelta:
 
 def _held(services: Services, name: str, refused: ReconnectNeeded) -> None:
     """A person must reconnect: said once, however many steps find it out."""
-    if services.ledger(name).change_state(before=ACTIVE, after=RECONNECT_NEEDED):
+    if services.ledger(name).change_state(before=ACTIVE, after=RECONNECT_NEEDED, reason=refused.api):
         log.error("Credentials are refused; work is held until a person reconnects.", integration=name, api=refused.api)
 
 

@@ -16,6 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
 FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
 CONSOLE = ("tests/unit/console", "tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
+ALERTS = (
+    "tests/unit/test_alerts_decide.py",
+    "tests/integration/alerts/test_alerts_book.py",
+    "tests/integration/alerts/test_alerts_deliver.py",
+)
 
 
 @dataclass(frozen=True)
@@ -134,12 +139,48 @@ MUTANTS = (
         "",
         CONSOLE,
     ),
+    Mutant(
+        "the book of alerts is not watched: two clocks tell the same",
+        "workers/alerts/book.py",
+        "pipeline.watch(ALERTS_BOOK)",
+        "pipeline.watch(ALERTS_RAISED)",
+        ALERTS,
+    ),
+    Mutant(
+        "what was raised is forgotten as a whole, also what came meanwhile",
+        "workers/alerts/book.py",
+        "pipeline.hincrby(ALERTS_RAISED, name.decode(), -int(number))",
+        "pipeline.hdel(ALERTS_RAISED, name)",
+        ALERTS,
+    ),
+    Mutant(
+        "an alert counts as sent before it is: a clock that dies loses it",
+        "workers/alerts/deliver.py",
+        "    key = alert_channel(channel.name)\n    try:\n",
+        "    key = alert_channel(channel.name)\n    store.hset(key, 'place', waiting.place)\n    try:\n",
+        ALERTS,
+    ),
+    Mutant(
+        "a kind is told again as soon as somebody joins",
+        "workers/alerts/decide.py",
+        "(joined and silent_for >= JOINED_AFTER)",
+        "joined",
+        ALERTS,
+    ),
+    Mutant(
+        "what comes back at once is told as if it were new",
+        "workers/alerts/decide.py",
+        "told=None, told_number=0, relapsed=True)",
+        "told=None, told_number=0)",
+        ALERTS,
+    ),
 )
 
 
 def main() -> int:
-    if failing := run(None, (*FAST, *CONSOLE)):
-        sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
+    for tests in dict.fromkeys(mutant.tests for mutant in MUTANTS):
+        if failing := run(None, tests):
+            sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:
         caught_by = run(mutant, mutant.tests)
