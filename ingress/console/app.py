@@ -14,7 +14,17 @@ from ingress.console import csrf, errors, gate, headers
 from ingress.console.here import Here
 from ingress.console.language import LANGUAGES
 from ingress.console.page import Link, Pages
-from ingress.console.pages import account, audit_log, integration, operators, overview, sign_in
+from ingress.console.pages import (
+    account,
+    alerts,
+    audit_log,
+    dead_letters,
+    integration,
+    jobs,
+    operators,
+    overview,
+    sign_in,
+)
 from workers.services import Services
 from workers.standing import Level
 
@@ -23,6 +33,9 @@ PAGES: tuple[Pages, ...] = (
     sign_in.pages,
     overview.pages,
     integration.pages,
+    dead_letters.pages,
+    jobs.pages,
+    alerts.pages,
     audit_log.pages,
     operators.pages,
     account.pages,
