@@ -33,6 +33,11 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PAGES: Mapping[str, str] = {
     "overview": "/",
     "integration": "/integrations/default",
+    "dead-letters": "/integrations/default/dead-letters",
+    "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
+    "jobs": "/integrations/default/jobs",
+    "job": "/integrations/default/jobs/replay",
+    "alerts": "/alerts",
     "audit": "/audit",
     "operators": "/operators",
     "operator": "/operators/the-viewer",

@@ -127,7 +127,7 @@ def _replay(job: Job, at: Position, tools: BulkTools) -> Step:
         at,
         found=(*found.dead[marked:], *at.found[AT_A_TIME:]),
         awaited=(*still, *found.marked_before, *found.dead[:marked]),
-        until_ms=_ms(now + PATIENCE) if marked else at.until_ms,
+        until_ms=_ms(now + PATIENCE) if marked or found.marked_before else at.until_ms,
     )
     outcomes = Counter("gone" if state is None else state.outcome for state in ended.values())
     if not (after.more or after.found) and _ms(now) > after.until_ms:

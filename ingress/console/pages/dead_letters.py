@@ -1,5 +1,7 @@
 """Dead letters: what failed for good, why, and how to go on: try out, replay, give up. Whatever is pressed twice is harmless."""
 
+from typing import Any
+
 from flask import Response, abort, request
 
 from config.integrations import Integration
@@ -16,6 +18,13 @@ PARTS = ("title", "cause", "fix")
 ACTS = ("replay", "discard")
 CHOSEN_BY = ("reason", "kind", "age", "text")
 WHY_LENGTH = 200
+# What is said afterwards, by act and whether some were no longer dead.
+SAID = {
+    ("replay", False): "dead_letters.replay_said",
+    ("replay", True): "dead_letters.replay_said_and_not",
+    ("discard", False): "dead_letters.discard_said",
+    ("discard", True): "dead_letters.discard_said_and_not",
+}
 
 pages = Pages("dead_letters")
 
@@ -165,11 +174,11 @@ def _told(here: Here, integration: Integration, act: str, done: Done) -> Respons
     if done.left:
         return here.page("dead_letters_left.html", status=503, act=act, done=done)
     counts = {"count": len(done.done), "others": len(done.not_dead)}
-    said = f"dead_letters.{act}_said" + ("_and_not" if done.not_dead else "")
+    said = SAID[act, bool(done.not_dead)]
     return here.go("dead_letters.shown", integration=integration.id, said=said, said_with=counts)
 
 
-def _under_way(here: Here, integration: Integration) -> dict[str, object]:
+def _under_way(here: Here, integration: Integration) -> dict[str, Any]:
     job = operations_bulk.job(here.services, integration.id, "replay")
     return {"job": job if job and not job.is_over else None}
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import islice
+from typing import Any
 
 from flask import Response, abort, request
 
@@ -106,7 +107,7 @@ def _one(here: Here, integration: Integration, kind: str) -> Response:
     )
 
 
-def _shared(here: Here) -> dict[str, object]:
+def _shared(here: Here) -> dict[str, Any]:
     return {"may_act": here.operator.may(Role.OPERATOR), "seconds": round(NEWS_EVERY.total_seconds())}
 
 

@@ -89,7 +89,7 @@ class House:
     def bury(self, subject: str, reason: str = "refused", **story: Any) -> None:
         """A dead letter, with a story of its own."""
         ledger = self.services.ledger("default")
-        ledger.mark(subject, frozenset({Cause.WEBHOOK}), event_id="ev_of_" + subject[-4:])
+        ledger.mark(subject, frozenset({Cause.OPERATOR}), event_id="ev_of_" + subject[-4:])
         claim = ledger.claim(subject)
         assert isinstance(claim, Claim)
         event = {"event_id": claim.event_id}

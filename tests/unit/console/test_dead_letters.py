@@ -201,7 +201,7 @@ def test_a_store_that_goes_away_in_between_says_what_was_done_and_offers_the_res
 def test_a_letter_that_a_later_sync_made_right_is_gone_and_its_old_page_says_so(house):
     house.bury("company:1")
     ledger = house.services.ledger("default")
-    ledger.mark("company:1", frozenset({Cause.WEBHOOK}))
+    ledger.mark("company:1", frozenset({Cause.OPERATOR}))
     ledger.commit(ledger.claim("company:1"), "synced")
     browser = house.browser("the-operator")
 
