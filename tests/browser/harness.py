@@ -36,7 +36,7 @@ PAGES: Mapping[str, str] = {
     "dead-letters": "/integrations/default/dead-letters",
     "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
     "jobs": "/integrations/default/jobs",
-    "job": "/integrations/default/jobs/replay",
+    "job": "/integrations/default/jobs/sweep",
     "alerts": "/alerts",
     "audit": "/audit",
     "operators": "/operators",
