@@ -372,6 +372,23 @@ class Ledger:
             list[tuple[bytes, float]],
             self._store.zrange(self.keys.dead, offset, offset + limit - 1, withscores=True),
         )
+        return self._letters(found)
+
+    def dead_letters_after(self, died_ms: int, subject: str, *, until: datetime, limit: int) -> list[DeadLetter]:
+        """The next dead letters behind a place in the list, up to those of a moment; others may leave the list meanwhile."""
+        offset, last = 0, round(until.timestamp() * 1000)
+        while True:
+            found = cast(
+                list[tuple[bytes, float]],
+                self._store.zrangebyscore(self.keys.dead, died_ms, last, start=offset, num=limit, withscores=True),
+            )
+            # Those of the same millisecond are listed by name.
+            behind = [(one, at) for one, at in found if (int(at), one.decode()) > (died_ms, subject)]
+            if behind or len(found) < limit:
+                return self._letters(behind)
+            offset += limit
+
+    def _letters(self, found: Sequence[tuple[bytes, float]]) -> list[DeadLetter]:
         pipeline = self._store.pipeline()
         for subject, _ in found:
             pipeline.hget(self.keys.subject(subject.decode()), "d")
