@@ -9,6 +9,7 @@ import binascii
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,6 +90,10 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _folder(text: str) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
 def _fernet_keys(text: str) -> tuple[str, ...]:
     keys = _some(text)
     for key in keys:
@@ -163,6 +168,8 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
+    Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
+    Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", _positive),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
     Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
     Variable("TLTW_UPDATE_ONLY", "off", "on: a customer that Twikey does not know is not created by an edit in Teamleader.", _switch),
@@ -202,6 +209,8 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    files_dir: Path
+    files_kept: timedelta
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -270,6 +279,8 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
+        files_kept=timedelta(days=of("FILES_KEPT_DAYS")),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
