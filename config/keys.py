@@ -13,6 +13,8 @@ INTEGRATIONS = "tltw:integrations"
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
+# Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
+BULK_TURNS = "tltw:bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +110,19 @@ class IntegrationKeys:
     def activity(self) -> str:
         """Stream, bounded: what happened to which subject, newest last. Ids and reasons only."""
         return f"{self.prefix}activity"
+
+    def bulk_calls(self, api: str) -> str:
+        """List of times (ms), oldest first: those of the calls of the last minute that bulk jobs made."""
+        return f"{self.prefix}calls:{api}:bulk"
+
+    def job(self, kind: str) -> str:
+        """Hash: the run of a bulk job that is under way, or the last one."""
+        return f"{self.prefix}job:{kind}"
+
+    def job_history(self, kind: str) -> str:
+        """List of JSON, bounded, newest first: how runs of a bulk job ended."""
+        return f"{self.prefix}job:{kind}:history"
+
+    def job_report(self, kind: str) -> str:
+        """List of JSON, bounded: what the run has to tell, line by line. Ids and reasons only."""
+        return f"{self.prefix}job:{kind}:report"

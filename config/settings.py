@@ -168,6 +168,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
     Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
+    Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", _positive),
     Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
     Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", _positive),
     Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
@@ -209,6 +210,7 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    bulk_threads: int
     files_dir: Path
     files_kept: timedelta
     relay_hmac_header: str
@@ -279,6 +281,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        bulk_threads=of("BULK_THREADS"),
         files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
         files_kept=timedelta(days=of("FILES_KEPT_DAYS")),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),

@@ -36,6 +36,7 @@ def main(env_file: Path) -> None:
 main.add_command(processes.run)
 main.add_command(processes.web)
 main.add_command(processes.worker)
+main.add_command(processes.bulk)
 main.add_command(processes.clock)
 main.add_command(processes.new_key)
 main.add_command(customers.sync)

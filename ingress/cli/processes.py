@@ -16,6 +16,7 @@ from config.store import connect, durability_problems
 from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
 from ingress.webhooks import server
+from workers.bulk.runner import run_bulk
 from workers.clock import Clock
 from workers.services import Services, check, open_services, store_url
 from workers.worker import run_worker
@@ -65,6 +66,12 @@ def web() -> None:
 def worker() -> None:
     """Run a worker process: brings customers from Teamleader to Twikey."""
     raise SystemExit(run_worker(_open(_begin("worker"))))
+
+
+@click.command()
+def bulk() -> None:
+    """Run a bulk process: sweeps, comparisons and other work on whole accounts, pacing itself behind live work."""
+    raise SystemExit(run_bulk(_open(_begin("bulk"))))
 
 
 @click.command()

@@ -30,11 +30,14 @@ SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))
 # Who takes a reason, and as which positional argument.
 TAKES_A_REASON = {
     "End": 1,
+    "Fail": 0,
     "Ignore": 0,
+    "JobFailed": 0,
     "Problem": 1,
     "Skip": 0,
     "Story": 0,
     "Verdict": 1,
+    "Wait": 0,
     "Written": 0,
     "ignored": 0,
     "set_state": 0,
@@ -119,6 +122,7 @@ def _reasons_by_import() -> Iterator[str]:
 def _reasons_in_lua() -> Iterator[str]:
     for path in SCRIPTS:
         yield from re.findall(r"\b(?:refused|bury)\('(\w+)'\s*[,)]", path.read_text())
+        yield from re.findall(r"\bfinish\('\w+', '(\w+)'", path.read_text())
 
 
 def _reasons_in_python() -> Iterator[str]:
