@@ -9,16 +9,17 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Self, cast
 
 import redis
 
 from config.keys import IntegrationKeys
-from workers.bulk.append import sync_folder
+from workers.bulk.append import make_private, sync_folder
 
 _ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -34,7 +35,7 @@ class NoSuchFile(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedFile:
-    """One file as it is listed. `kind` is the kind of job that made it; `rows` are its customers."""
+    """One file as it is listed. `kind` is the kind of job that made it, `rows` its customers, `counts` what else it tells."""
 
     id: str
     name: str
@@ -45,6 +46,7 @@ class SharedFile:
     made_at: datetime
     made_by: str
     expires_at: datetime
+    counts: Mapping[str, object] = field(default_factory=dict)
 
     def to_json(self) -> str:
         values = {name: getattr(self, name) for name in self.__slots__}
@@ -76,7 +78,18 @@ class SharedFiles:
         """The folder in which a job makes its files, on the same disk."""
         return self.folder / _WORK / _checked(job_id)
 
-    def add(self, source: Path, *, file_id: str, name: str, kind: str, rows: int, by: str, now: datetime) -> SharedFile:
+    def add(
+        self,
+        source: Path,
+        *,
+        file_id: str,
+        name: str,
+        kind: str,
+        rows: int,
+        by: str,
+        now: datetime,
+        counts: Mapping[str, object] = MappingProxyType({}),
+    ) -> SharedFile:
         """Moves a finished file of this disk in, and lists it. Doing it again after a crash ends the same.
 
         Raises ValueError for an id or a name that is not ours.
@@ -84,15 +97,23 @@ class SharedFiles:
         if not _NAME.fullmatch(name):
             raise ValueError("the name of a shared file holds letters, digits, dots, - and _ only")
         target = self._path(file_id)
-        _make_private(self.folder)
+        make_private(self.folder)
         size, digest = _measure(source if source.exists() else target)
         if source.exists():
             os.replace(source, target)
         sync_folder(self.folder)
         file = SharedFile(
-            id=file_id, name=name, kind=kind, size=size, rows=rows, sha256=digest, made_at=now.astimezone(UTC),
-            made_by=by, expires_at=(now + self.kept).astimezone(UTC),
-        )  # fmt: skip
+            id=file_id,
+            name=name,
+            kind=kind,
+            size=size,
+            rows=rows,
+            sha256=digest,
+            made_at=now.astimezone(UTC),
+            made_by=by,
+            expires_at=(now + self.kept).astimezone(UTC),
+            counts=dict(counts),
+        )
         self.store.hset(self.keys.files, file_id, file.to_json())
         return file
 
@@ -166,11 +187,6 @@ def _measure(path: Path) -> tuple[int, str]:
             size += len(chunk)
         os.fsync(file.fileno())
     return size, digest.hexdigest()
-
-
-def _make_private(folder: Path) -> None:
-    for path in (folder.parent, folder):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _is_older(path: Path, than: datetime) -> bool:

@@ -1,6 +1,6 @@
-"""What a kind of bulk job is, what it works with, and the list of all there are."""
+"""What a kind of bulk job is, and what it works with; `catalogue` lists all there are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,13 +46,6 @@ class Kind(Protocol):
 
     def step(self, job: Job, tools: BulkTools) -> Step:
         """The next few seconds of the run."""
-
-
-KINDS: tuple[Kind, ...] = ()
-
-
-def by_name(kinds: tuple[Kind, ...] = KINDS) -> Mapping[str, Kind]:
-    return {kind.name: kind for kind in kinds}
 
 
 def bulk_tools(services: Services, name: str, keep: Callable[[], None] = lambda: None) -> BulkTools:

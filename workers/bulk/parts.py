@@ -65,6 +65,12 @@ class Parts:
             return Written()
         return Written(self._part, self._file.sync(), self._lines)
 
+    def finish(self) -> None:
+        """Puts the last part on the disk. An export of nobody has one with the header alone."""
+        if self._file is None:
+            self._next_part()
+        self.sync()
+
     def close(self) -> None:
         if self._file:
             self._file.close()

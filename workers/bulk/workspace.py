@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.bulk.append import make_private
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -29,7 +31,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         """Opens or makes the folder. Raises `WorkspaceBusy`."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         self.folder = folder
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -65,13 +67,15 @@ class Workspace:
     def close(self) -> None:
         """What was not committed is forgotten."""
         self.db.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def remove(self) -> None:
-        """Closes the folder and deletes it."""
+        """Deletes the folder, and closes it."""
         self.db.close()
         shutil.rmtree(self.folder)
-        os.close(self._lock)
+        self.close()
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.folder / "state.db")

@@ -1,0 +1,12 @@
+"""The kinds of bulk jobs there are."""
+
+from collections.abc import Mapping
+
+from workers.bulk.csv_export import Export
+from workers.bulk.kinds import Kind
+
+KINDS: tuple[Kind, ...] = (Export(),)
+
+
+def by_name(kinds: tuple[Kind, ...] = KINDS) -> Mapping[str, Kind]:
+    return {kind.name: kind for kind in kinds}
