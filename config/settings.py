@@ -185,6 +185,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_TWIKEY_API_TOKEN", None, "The Twikey API key.", secret=True),
     Variable("TLTW_TWIKEY_PROFILE", "", "Profile (ct) that new customers get.", _profile),
     Variable("TLTW_TWIKEY_CC_PARAMETER", "cc", "Twikey parameter that carries the CC address. Empty: CC is not sent. Unproven at Twikey, see docs/field-map.md."),
+    Variable("TLTW_TWIKEY_CALLS_PER_MINUTE", "300", "Calls per minute that an import may make at Twikey, which does not publish its limit. Live work is not counted.", _positive),
     Variable("TLTW_DEFAULT_LANGUAGE", "", "Language of customers whose own is unknown to Twikey.", _language),
     Variable("TLTW_DEFAULT_COUNTRY", "BE", "Country of phone numbers without one.", _country),
     Variable("TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number."),
@@ -211,6 +212,7 @@ class Settings:
     web_port: int
     worker_threads: int
     bulk_threads: int
+    twikey_calls_per_minute: int
     files_dir: Path
     files_kept: timedelta
     relay_hmac_header: str
@@ -282,6 +284,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
         bulk_threads=of("BULK_THREADS"),
+        twikey_calls_per_minute=of("TWIKEY_CALLS_PER_MINUTE"),
         files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
         files_kept=timedelta(days=of("FILES_KEPT_DAYS")),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),

@@ -141,6 +141,8 @@ def read_header(cells: Sequence[str]) -> Header:
     if doubled := [column for column, name in zip(COLUMNS, known, strict=True) if names.count(name) > 1]:
         raise HeaderWrong(f"The first line names {doubled[0]} more than once.")
     positions = tuple(names.index(name) if name in names else None for name in known)
+    if not any(at is not None for at in positions[1:]):
+        raise HeaderWrong(f"The first line names {NUMBER}, but nothing of a customer: {', '.join(COLUMNS[1:])}.")
     return Header(
         positions=positions,
         extra=tuple(values.tidy(cell) for cell, name in zip(cells, names, strict=True) if name and name not in known),
@@ -171,9 +173,15 @@ def read_row(cells: Sequence[str], header: Header, settings: MappingSettings) ->
     return TwikeyCustomer(number, MappingProxyType(fields), MappingProxyType(profile), (), None)
 
 
-def is_named(customer: TwikeyCustomer) -> bool:
-    """Whether Twikey could be asked to create this customer."""
-    return bool(customer.fields.keys() & {"companyName", "firstname", "lastname"})
+def number_in(cells: Sequence[str], header: Header) -> str:
+    """What stands in the place of the customer number, usable or not; to name a row that is refused."""
+    at = header.positions[0]
+    return values.tidy(restore(cells[at]))[:50] if at is not None and at < len(cells) else ""
+
+
+def is_named(fields: Mapping[str, str]) -> bool:
+    """Whether Twikey could be asked to create a customer of these fields."""
+    return bool(fields.keys() & {"companyName", "firstname", "lastname"})
 
 
 def teamleader_id(number: str, prefix: str) -> str:

@@ -107,14 +107,14 @@ class Export:
         file_id = job.run.replace("job_", "file_")
         try:
             # Made already, by a process that died before it could say so.
-            return _finished(files.get(file_id))
+            return finished(files.get(file_id))
         except NoSuchFile:
             pass
         try:
             desk = Workspace(files.workspace(job.run))
         except WorkspaceBusy:
             # A process that was believed dead still has the files in its hands.
-            return _unchanged(job, again_in=LOOK_AGAIN)
+            return unchanged(job, again_in=LOOK_AGAIN)
         with closing(desk), closing(_Work.open(job, tools, desk)) as work:
             if not work.state.is_read:
                 return work.read_some()
@@ -129,7 +129,7 @@ class Export:
                 now=datetime.now(UTC),
             )
             desk.remove()
-            return _finished(made)
+            return finished(made)
 
 
 @dataclass(slots=True)
@@ -303,13 +303,13 @@ def _length(tools: BulkTools, kind: str, page: int) -> int:
     return len(patiently(partial(tools.teamleader.rows, ACTIONS[kind], body)))
 
 
-def _unchanged(job: Job, *, again_in: timedelta) -> Step:
+def unchanged(job: Job, *, again_in: timedelta) -> Step:
     return Step(
         cursor=job.cursor, done=job.done, total=job.total, progress=job.progress, result=job.result, again_in=again_in
     )
 
 
-def _finished(made: SharedFile) -> Step:
+def finished(made: SharedFile) -> Step:
     return Step(
         cursor=None,
         done=made.rows,
