@@ -4,7 +4,7 @@ There is one record per integration and kind: the run that is under way, or the 
 way answers that run, so two operators get one job. Whatever a run has achieved is committed in one atomic script per
 step, together with the cursor; a process that dies takes at most one step with it, which is then done again.
 
-**To add a kind of job** write a small object and list it in `workers/bulk/catalogue.py`:
+**To add a kind of job** write a small object and list it in `workers/bulk/registry.py`:
 
     class Export:
         name = "export"

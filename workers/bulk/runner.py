@@ -20,10 +20,10 @@ from types import FrameType
 import redis
 import structlog
 
-from workers.bulk.catalogue import by_name
 from workers.bulk.jobs import Job, Jobs, Lost, Step, Turn
 from workers.bulk.kinds import Kind, bulk_tools
 from workers.bulk.policy import Fail, UnknownKind, judge
+from workers.bulk.registry import by_name
 from workers.services import Services, UnknownIntegration
 from workers.sync.failure_policy import INTERNAL
 

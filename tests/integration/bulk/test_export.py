@@ -19,9 +19,9 @@ from sandbox.teamleader.store import CustomerStore
 from sandbox.world import CHARACTERS, character
 from tests.integration.bulk.town import INTEGRATION, Town
 from workers.bulk import csv_export
-from workers.bulk.catalogue import KINDS
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.parts import PART_BYTES
+from workers.bulk.registry import KINDS
 from workers.bulk.runner import Runner
 from workers.bulk.workspace import Workspace
 from workers.files import SharedFiles

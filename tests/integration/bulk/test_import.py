@@ -17,9 +17,9 @@ from sandbox.world import CHARACTERS, Character, character
 from tests.integration.bulk.test_export import Died, files, start
 from tests.integration.bulk.town import INTEGRATION, Town
 from workers.bulk import csv_import
-from workers.bulk.catalogue import KINDS
 from workers.bulk.import_desk import ImportDesk, Told
 from workers.bulk.kinds import bulk_tools
+from workers.bulk.registry import KINDS
 from workers.bulk.runner import Runner
 from workers.bulk.workspace import Workspace
 from workers.ledger import Cause, Claim, Loan

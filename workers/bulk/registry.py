@@ -1,4 +1,4 @@
-"""The kinds of bulk jobs there are."""
+"""All kinds of bulk job there are."""
 
 from collections.abc import Mapping
 
