@@ -9,12 +9,21 @@ from dataclasses import dataclass
 NEXT_DUE = "tltw:next"
 # The ids of all integrations this deployment serves.
 INTEGRATIONS = "tltw:integrations"
+# Counts every change of any integration, so that processes know when to read them again.
+INTEGRATIONS_REVISION = "tltw:integrations:revision"
+# Hash: Teamleader account -> the integration that is connected to it. One account, one integration.
+ACCOUNTS = "tltw:accounts"
 # When a clock last ticked (ms); `/readyz` reads it.
 CLOCK_TICKED = "tltw:clock"
 # Stream, never trimmed: who changed what.
 AUDIT = "tltw:audit"
 # Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
 BULK_TURNS = "tltw:bulk"
+
+
+def consent(state: str) -> str:
+    """String, expiring: who began to connect which integration; `state` is hashed already."""
+    return f"tltw:consent:{state}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +41,13 @@ class IntegrationKeys:
         return f"{self.prefix}s:{subject}"
 
     @property
+    def record(self) -> str:
+        """Hash: what the integration is, option by option; secrets encrypted (config/registry.py)."""
+        return f"{self.prefix}integration"
+
+    @property
     def options(self) -> str:
-        """Hash: the switches an operator can turn (`auto_update`, `state`, …)."""
+        """Hash: what the ledger's scripts must know at every step (`auto_update`, `state`, `revision`, …)."""
         return f"{self.prefix}options"
 
     @property
@@ -45,6 +59,11 @@ class IntegrationKeys:
     def account(self) -> str:
         """String: the id of the Teamleader account, as `users.me` gave it."""
         return f"{self.prefix}teamleader:account"
+
+    @property
+    def registered(self) -> str:
+        """String: digest of our webhook address and the event types last registered for it; one that vanishes is an alert."""
+        return f"{self.prefix}teamleader:registered"
 
     @property
     def session(self) -> str:

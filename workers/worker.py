@@ -33,7 +33,7 @@ def run_worker(services: Services) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    actors.declare(services.broker, services.tools)
+    actors.declare(services.broker, services.tools_as_known)
     worker = dramatiq.Worker(services.broker, worker_threads=services.settings.worker_threads, worker_timeout=POLL_MS)
     # One message per thread in memory: a killed worker takes few with it.
     worker.queue_prefetch = services.settings.worker_threads

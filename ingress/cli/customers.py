@@ -6,7 +6,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, refuse
+from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, refuse, who
 from workers import operations
 from workers.ledger.records import SubjectState
 from workers.services import Services
@@ -27,7 +27,7 @@ def sync(services: Services, kind: str, customer_id: str, wait: bool, name: str,
     With auto-update off, CC and a changed invoicing address are not carried over: change those in Twikey by hand.
     """
     subject = operations.subject_of(kind, customer_id)
-    event_id = operations.refresh(services, name, subject)
+    event_id = operations.refresh(services, name, subject, by=who())
     state = _wait_for_end(services, name, subject) if wait else services.ledger(name).look(subject)
     answer({"event": event_id, "state": state}, as_json=as_json, text=_sentence(state))
     if wait and (state is None or state.owed or state.story):

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 import click
 import redis
 
+from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
+from config.secrets import SecretUnreadable
 from config.store import durability_problems
-from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, when
+from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
 from workers import operations
+from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
-from workers.clock import learn_account
 from workers.services import Services
 
 CLOCK_SILENT_SECONDS = 10
@@ -29,13 +31,18 @@ class Check:
 
 
 @click.command()
-@integration_option
+@click.option("--integration", "only", default=None, help="Only this one; otherwise all of them are looked at.")
 @json_option
 @command
-def doctor(services: Services, name: str, as_json: bool) -> None:
+def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
-    checks = [Check("settings", True, "All settings are there and well-formed.")]
-    checks += _checks(services, name)
+    checks = [Check("settings", True, "All settings are there and well-formed."), _store(services), _clock(services)]
+    names = [chosen(services, only)] if only else services.registry.ids()
+    if not names:
+        checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
+    for name in names:
+        found = list(_of_integration(services, name))
+        checks += found if len(names) == 1 else _in_short(name, found)
     if as_json:
         answer(checks, as_json=True)
     else:
@@ -45,9 +52,20 @@ def doctor(services: Services, name: str, as_json: bool) -> None:
         raise SystemExit(FAILED)
 
 
-def _checks(services: Services, name: str) -> Iterator[Check]:
-    yield _store(services)
-    yield _clock(services)
+def _in_short(name: str, found: list[Check]) -> Iterator[Check]:
+    """Of one among many: what is wrong, or that all is well."""
+    wrong = [check for check in found if not check.ok]
+    yield from (Check(f"{name}: {check.name}", False, check.sentence) for check in wrong)
+    if not wrong:
+        yield Check(name, True, "All is well.")
+
+
+def _of_integration(services: Services, name: str) -> Iterator[Check]:
+    try:
+        services.integration(name)
+    except (SecretUnreadable, OptionsWrong) as wrong:
+        yield Check("integration", False, str(wrong))
+        return
     yield _try("teamleader", lambda: _teamleader(services, name))
     yield _try("twikey", lambda: _twikey(services, name))
     yield _books(services, name)

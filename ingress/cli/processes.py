@@ -11,14 +11,15 @@ from cryptography.fernet import Fernet
 
 from config import log as logging_setup
 from config.embedded import EmbeddedStore, NoStore
-from config.settings import Settings, SettingsWrong
+from config.settings import Settings
 from config.store import connect, durability_problems
 from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
 from ingress.webhooks import server
 from workers.bulk.runner import run_bulk
 from workers.clock import Clock
-from workers.services import Services, check, open_services, store_url
+from workers.integrations import checked
+from workers.services import Services, open_services, store_url
 from workers.worker import run_worker
 
 log = structlog.get_logger()
@@ -59,6 +60,11 @@ def web() -> None:
         url = store_url(settings)
     except NoStore as none:
         refuse(str(none), NO_STORE)
+    try:
+        # Makes the store agree with the environment, so that the very first webhook finds its integration.
+        open_services(settings).close()
+    except redis.RedisError as error:
+        log.warning("The store is away; senders are asked to come back until it is there.", error=type(error).__name__)
     server.run(settings, url)
 
 
@@ -92,9 +98,9 @@ def new_key() -> None:
 def _begin(process: str) -> Settings:
     settings = load_settings()
     try:
-        check(settings.integration)
-    except SettingsWrong as wrong:
-        refuse(str(wrong), SETTINGS)
+        checked(settings)
+    except ValueError as wrong:
+        refuse(f"These settings need attention:\n  {wrong}", SETTINGS)
     logging_setup.setup(settings.log_format, process=process)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return settings

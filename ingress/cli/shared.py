@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import getpass
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Concatenate, NoReturn, ParamSpec
+from typing import Any, Concatenate, NoReturn, ParamSpec, cast
 
 import click
 import redis
@@ -14,9 +16,10 @@ from rich.console import Console
 
 from config import log, settings
 from config.embedded import NoStore
+from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.clients.errors import ApiFailure, NotFound
-from workers.services import Services, UnknownIntegration, open_services
+from workers.services import Services, open_services
 
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
 EXIT_CODES = """\b
@@ -76,6 +79,8 @@ def command(function: Callable[Concatenate[Services, P], None]) -> Callable[P, N
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with services() as opened:
+            if "name" in kwargs:
+                kwargs["name"] = chosen(opened, cast(str | None, kwargs["name"]))
             function(opened, *args, **kwargs)
 
     return run
@@ -85,11 +90,37 @@ def integration_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--integration",
         "name",
-        envvar="TLTW_INTEGRATION",
-        default="default",
-        show_default=True,
-        help="Which integration.",
+        default=None,
+        help="Which integration; needed when there are several and TLTW_INTEGRATION names none.",
     )(function)
+
+
+def chosen(services: Services, name: str | None) -> str:
+    """The integration a command is about: the named one, the one of the settings, or the only one there is."""
+    known = services.registry.ids()
+    if name is None and services.settings.default_integration in known:
+        return services.settings.default_integration
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None:
+        refuse(_which(known), NOT_FOUND if not known else SETTINGS)
+    if name not in known:
+        refuse(str(UnknownIntegration(name, known)), NOT_FOUND)
+    return name
+
+
+def _which(known: list[str]) -> str:
+    if not known:
+        return "There is no integration yet. Add one: tltw integration add NAME"
+    return f"There are several integrations: say --integration and one of {', '.join(known)}."
+
+
+def who() -> str:
+    """Who gives the command, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return f"cli:{os.getuid()}"
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")

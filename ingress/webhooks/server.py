@@ -38,7 +38,7 @@ def make_door(settings: Settings, store_url: str) -> Door:
     broker = make_broker(connect_ingress(queue_url(store_url, settings.queue_redis_url)))
     return Door(
         scripts=Scripts(connect_ingress(store_url)),
-        integrations={settings.integration.id: settings.integration},
+        expected=frozenset({settings.first.id} if settings.first else ()),
         webhook_keys=settings.webhook_keys,
         event_secrets=EventSecrets(settings.event_secrets),
         relay=_relay(settings),

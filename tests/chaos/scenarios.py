@@ -226,7 +226,7 @@ def replay(system: System, seconds: float) -> None:
         done = 0
         for subject in subjects:
             with contextlib.suppress(redis.RedisError):
-                done += operations.replay(system.services, "default", subject) is not None  # type: ignore[arg-type]
+                done += operations.replay(system.services, "default", subject, by="chaos") is not None  # type: ignore[arg-type]
         return done
 
     with ThreadPoolExecutor(2) as pool:
@@ -261,7 +261,7 @@ def old_dead_letters(system: System, seconds: float) -> None:
     for customer in victims:
         system.traffic.mend(customer)
     for letter in list(operations.dead_letters(system.services, "default")):
-        operations.replay(system.services, "default", letter.subject)
+        operations.replay(system.services, "default", letter.subject, by="chaos")
 
 
 def rolling_restart(system: System, seconds: float) -> None:
@@ -280,7 +280,7 @@ def _reconnect(system: System) -> None:
     pair = system.teamleader.post("/tokens")
     integration = system.services.integration("default")
     system.services.tokens(integration).store(TokenPair(refresh=pair["refresh_token"]))
-    operations.resume(system.services, "default")
+    operations.resume(system.services, "default", by="chaos")
 
 
 def _waiting(system: System, gate: str) -> bool:

@@ -29,12 +29,14 @@ SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))
 
 # Who takes a reason, and as which positional argument.
 TAKES_A_REASON = {
+    "CannotConnect": 0,
     "End": 1,
     "Fail": 0,
     "Ignore": 0,
     "JobFailed": 0,
     "Problem": 1,
     "Skip": 0,
+    "Step": 3,
     "Story": 0,
     "Verdict": 1,
     "Wait": 0,
@@ -147,7 +149,7 @@ def _given_as_reason(call: ast.Call) -> Iterator[ast.expr]:
     position = TAKES_A_REASON.get(name)
     if position is not None and len(call.args) > position:
         yield call.args[position]
-    yield from (keyword.value for keyword in call.keywords if keyword.arg == "reason")
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in ("reason", "state"))
 
 
 def _text(given: ast.expr, constants: dict[str, str]) -> str:

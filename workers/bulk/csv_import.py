@@ -213,8 +213,8 @@ class _Work:
             # Nobody was answered: is it about these rows, or about everybody?
             try:
                 self.tools.twikey.check()
-            except ApiFailure as failure:
-                return failure
+            except ApiFailure as outage:
+                return outage
         for row, failure in failures:
             self.desk.try_later(row.n)
             if row.tries + 1 >= MOST_TRIES:
@@ -323,29 +323,28 @@ class _Bring:
     def _write(self, row: ImportRow, ready: Ready) -> str:
         if not ready.differing:
             profile = self._tools.mapping.profile
-            self._may_write(ready)
-            self._twikey.create(row.number, {**row.fields, **({"ct": profile} if profile else {})})
+            fields = {**row.fields, **({"ct": profile} if profile else {})}
+            self._twikey.create(row.number, fields, before_send=partial(self._check, ready))
             return ""
         changed = {name: row.fields[name] for name in ready.differing}
         if "coc" in changed:
             # Twikey takes it only together with the name.
             changed["companyName"] = row.fields["companyName"]
-        return self._update(row.number, changed, partial(self._may_write, ready))
+        return self._update(row.number, changed, partial(self._check, ready))
 
-    def _update(self, number: str, changed: Mapping[str, str], may_write: Callable[[], None]) -> str:
-        may_write()
+    def _update(self, number: str, changed: Mapping[str, str], check: Callable[[], None]) -> str:
         try:
-            self._twikey.update(number, changed)
+            self._twikey.update(number, changed, before_send=check)
         except Refused as refused:
             rest = {name: value for name, value in changed.items() if name not in NAME_FIELDS}
             if not rest or not may_be_the_name(refused, changed):
                 raise
-            may_write()
-            self._twikey.update(number, rest)
+            self._twikey.update(number, rest, before_send=check)
             return WITHOUT_COMPANY_NAME
         return ""
 
-    def _may_write(self, ready: Ready) -> None:
+    def _check(self, ready: Ready) -> None:
+        """Immediately before each write goes out. Raises `_NotOurs`."""
         self._called.append(None)
         if any(self._ledger.still_lent(loan, writes=True) != "mine" for loan in ready.loans):
             raise _NotOurs

@@ -20,11 +20,12 @@ from types import FrameType
 import redis
 import structlog
 
+from config.registry import UnknownIntegration
 from workers.bulk.jobs import Job, Jobs, Lost, Step, Turn
 from workers.bulk.kinds import Kind, bulk_tools
 from workers.bulk.policy import Fail, UnknownKind, judge
 from workers.bulk.registry import by_name
-from workers.services import Services, UnknownIntegration
+from workers.services import Services
 from workers.sync.failure_policy import INTERNAL
 
 # How long one job may go on while others wait.

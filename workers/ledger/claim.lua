@@ -1,7 +1,8 @@
 -- claim: a worker asks to be the one that works on the subject.
 -- ARGV: integration, subject, token, lease ms, jitter 0..1, leases allowed at once, then per API: name, calls per minute (0 = unlimited)
 -- KEYS[10..]: per API its pause, circuit and calls keys.
--- Answers {'claimed', want, why, attempts, first failure, must write, auto-update, fingerprint, event, probing, state, last outcome}
+-- Answers {'claimed', want, why, attempts, first failure, must write, auto-update, fingerprint, event, probing, wanted since, now,
+--          last successful sync, revision of the integration}
 -- or {'refused', reason, try again at (ms)}.
 local token, lease, jitter, allowed = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local KILLS = 5
@@ -68,4 +69,5 @@ redis.call('HDEL', SUBJECT, 'yn')
 redis.call('ZADD', LEASES, now + lease, subject)
 schedule(now + lease)
 return {'claimed', wanted, get('y') or '', get('a') or '0', get('ff') or '0', get('v') and 1 or 0,
-  auto_update_on() and 1 or 0, get('h') or '', get('e') or '', probing, get('f') or '0', tostring(now), get('s') or '0'}
+  auto_update_on() and 1 or 0, get('h') or '', get('e') or '', probing, get('f') or '0', tostring(now), get('s') or '0',
+  redis.call('HGET', OPTIONS, 'revision') or '0'}

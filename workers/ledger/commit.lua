@@ -8,6 +8,7 @@ local fingerprint, updated_at, lease, hold = ARGV[8], ARGV[9], tonumber(ARGV[10]
 
 local function probing(circuit) return redis.call('HGET', circuit, 'p') == token end
 
+if closed() then return {'lost'} end
 if get('t') ~= token then return lost(causes) end
 for i = 10, #KEYS do
   -- A probe that did not have to ask says nothing: the next one may probe at once.

@@ -34,6 +34,9 @@ end
 
 local function count(name) redis.call('HINCRBY', COUNTS, name, 1) end
 
+-- The integration was removed: nothing may come back into its ledger.
+local function closed() return redis.call('HGET', OPTIONS, 'state') == 'closed' end
+
 local function auto_update_on() return redis.call('HGET', OPTIONS, 'auto_update') == 'on' end
 
 -- Adds the letters of `new` that `old` does not have yet.

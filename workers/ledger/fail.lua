@@ -8,6 +8,7 @@ local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], 
 local delay, story, api_failed = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
 local threshold, shortest, longest = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 
+if closed() then return {'lost'} end
 if api_failed then
   local failures = redis.call('HINCRBY', KEYS[10], 'n', 1)
   redis.call('PEXPIRE', KEYS[10], 86400000)

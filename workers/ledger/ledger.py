@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, Literal, cast
 
 import redis
+from redis.client import Pipeline
 from redis.commands.core import Script
 
 from config.keys import NEXT_DUE, IntegrationKeys
@@ -26,6 +27,7 @@ from workers.ledger.records import (
     Marked,
     Outcome,
     Refusal,
+    Standing,
     Story,
     SubjectState,
     from_letters,
@@ -120,6 +122,8 @@ class Ledger:
                 return Marked(accepted=False, duplicate=True)
             case b"skipped":
                 return Marked(accepted=False, skipped_reason="auto_update_off")
+            case b"closed":
+                return Marked(accepted=False, closed=True)
             case _:
                 return Marked(accepted=True, wake=answer[1] == 1)
 
@@ -152,6 +156,7 @@ class Ledger:
             wanted_since=from_ms(answer[10]),
             at=now,
             last_synced=from_ms(answer[12]),
+            revision=int(answer[13]),
         )
 
     def still_mine(
@@ -245,27 +250,41 @@ class Ledger:
         pipeline.execute()
 
     def state(self) -> str:
-        """`active`, or why the integration's work is held: `paused`, `reconnect_needed`."""
-        return cast(bytes, self._store.hget(self.keys.options, "state") or b"active").decode()
+        """`active`, or why the integration's work is held: `connecting`, `paused`, `reconnect_needed`, `closed`."""
+        return self.standing().state
 
-    def set_state(self, state: str) -> None:
+    def standing(self) -> Standing:
+        """The state with its reason and since when."""
+        state, reason, since = cast(
+            list[bytes | None], self._store.hmget(self.keys.options, ["state", "state_reason", "state_since"])
+        )
+        return Standing((state or b"active").decode(), (reason or b"").decode(), from_ms(since))
+
+    def set_state(self, state: str, reason: str = "") -> None:
         """What an operator or Teamleader says; wins over whatever the state was."""
-        pipeline = self._store.pipeline()
-        pipeline.hset(self.keys.options, "state", state)
-        pipeline.zadd(NEXT_DUE, {self.integration: 0}, lt=True)
-        pipeline.execute()
+        self._change_state("", state, reason)
 
-    def change_state(self, *, before: str, after: str) -> bool:
+    def change_state(self, *, before: str, after: str, reason: str = "") -> bool:
         """What we found out ourselves: changes the state only if it still is `before`; answers whether it did."""
-        done = self.scripts.change_state(keys=[self.keys.options, NEXT_DUE], args=[self.integration, before, after])
+        return self._change_state(before, after, reason)
+
+    def _change_state(self, before: str, after: str, reason: str) -> bool:
+        done = self.scripts.change_state(
+            keys=[self.keys.options, NEXT_DUE], args=[self.integration, before, after, reason]
+        )
         return bool(done)
 
-    def begin(self, *, auto_update: bool) -> None:
-        """Gives a new integration its first options; an existing one keeps what operators chose."""
-        pipeline = self._store.pipeline()
+    def begin(self, *, auto_update: bool, state: str = "active", within: "Pipeline | None" = None) -> None:
+        """Gives a new integration its first options; an existing one keeps what operators chose.
+
+        `within`: a transaction that this becomes a part of.
+        """
+        pipeline = self._store.pipeline() if within is None else within
         pipeline.hsetnx(self.keys.options, "auto_update", "on" if auto_update else "off")
+        pipeline.hsetnx(self.keys.options, "state", state)
         pipeline.hset(self.keys.options, "calls_per_minute", self.calls_per_minute)
-        pipeline.execute()
+        if within is None:
+            pipeline.execute()
 
     # -- what one can see ----------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 -- mark: an event says "look at this subject".
 -- ARGV: integration, subject, cause letters, 1 if automatic, event id, delay ms, key of the event id if it must be new
--- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'} or {'duplicate'}.
+-- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'}, {'duplicate'} or {'closed'}.
 local causes, automatic, event, delay, seen = ARGV[3], ARGV[4] == '1', ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local WAKE_UP_TO = 32 -- beyond this many owed subjects the clock paces the work; more messages would only queue
 local SEEN_SECONDS = 86400
 
+if closed() then return {'closed'} end
 if seen ~= '' and not redis.call('SET', seen, '1', 'NX', 'EX', SEEN_SECONDS) then return {'duplicate'} end
 
 if automatic and not auto_update_on() then

@@ -53,12 +53,16 @@ def from_ms(text: bytes | str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it."""
+    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it.
+
+    `closed`: nothing was recorded, because the integration was removed.
+    """
 
     accepted: bool
     wake: bool = False
     skipped_reason: str = ""
     duplicate: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Claim:
     wanted_since: datetime | None
     at: datetime
     last_synced: datetime | None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,15 @@ class SubjectState:
     event_id: str
     held: bool
     story: Story | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of an integration, why (a reason of the runbook, or empty) and since when."""
+
+    state: str
+    reason: str
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

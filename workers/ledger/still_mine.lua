@@ -4,6 +4,7 @@
 -- Answers 'mine', 'lost', 'off' (auto-update) or 'paused'.
 local token, lease, gated, writes = ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1', ARGV[6] == '1'
 
+if closed() then return 'lost' end
 if get('t') ~= token then return 'lost' end
 if gated and not auto_update_on() then return 'off' end
 if tonumber(redis.call('GET', KEYS[10]) or '0') > now then return 'paused' end

@@ -38,6 +38,8 @@ class Tools:
     twikey: TwikeyClient
     mapping: MappingSettings
     wake: Callable[[str], None]
+    renewed: Callable[[], "Tools"]
+    """The tools as they are after the integration was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def work_on(subject: str, tools: Tools) -> None:
     if isinstance(claim, Refusal):
         log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
         return
+    if claim.revision != tools.integration.revision:
+        tools = tools.renewed()
     with structlog.contextvars.bound_contextvars(
         integration=tools.integration.id, subject=subject, event_id=claim.event_id
     ):
