@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from config.keys import IntegrationKeys
+from config.keys import BULK_TURNS, IntegrationKeys
 from tests.integration.bulk.town import INTEGRATION, Town
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
@@ -254,7 +254,8 @@ def test_a_death_at_any_round_trip_leaves_neither_gaps_nor_doubles(
 
     monkeypatch.setattr(redis.Redis, "execute_command", mortal)
     for lives in range(1, 40):
-        town.store.flushall()
+        keys = IntegrationKeys(INTEGRATION)
+        town.store.delete("effects", BULK_TURNS, keys.job("count"), keys.job_history("count"), keys.job_report("count"))
         start(town)
         left = lives
 
