@@ -24,7 +24,7 @@ from workers.bulk.append import make_private, sync_folder
 _ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _WORK = "work"
-# Not listed and untouched for so long: left behind by a process that died between two steps.
+# Not listed, not worked on, and untouched for so long: left behind by a process that died, or by a job that was cancelled.
 _LEFT_BEHIND = timedelta(days=1)
 _CHUNK = 256 * 1024
 
@@ -164,7 +164,7 @@ class SharedFiles:
                 path.unlink(missing_ok=True)
         work = self.folder / _WORK
         for path in work.iterdir() if work.exists() else ():
-            if _is_older(path, now - self.kept) and not is_alive(path.name):
+            if _is_older(path, now - _LEFT_BEHIND) and not is_alive(path.name):
                 shutil.rmtree(path, ignore_errors=True)
 
     def _path(self, file_id: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import audit, customers, dead_letters, doctor, integration, processes
+from ingress.cli import audit, customers, dead_letters, doctor, files, integration, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -44,5 +44,8 @@ main.add_command(customers.preview)
 main.add_command(dead_letters.dead_letters)
 main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
+main.add_command(files.export)
+main.add_command(files.import_)
+main.add_command(files.files)
 main.add_command(audit.audit)
 main.add_command(doctor.doctor)
