@@ -135,6 +135,14 @@ def test_a_plain_file_is_a_table_by_its_own_name(tmp_path: Path) -> None:
         ]
 
 
+def test_a_file_of_which_only_the_beginning_was_wanted_is_closed_in_peace(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes(b"customerNumber,l\r\n7,nl\r\n")
+
+    with tables(tmp_path / "mine.csv") as found:
+        _, rows = next(found)
+        assert next(rows).number == 1
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="No such file"):
         names(tmp_path / "nothing.csv")

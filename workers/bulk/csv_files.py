@@ -73,7 +73,9 @@ def lines(name: str, file: IO[bytes]) -> Iterator[Line]:
     except csv.Error as error:
         raise Unreadable(f"{name}, line {number + 1}: a quote is missing or too many.") from error
     finally:
-        text.detach()
+        # The file is closed by whoever opened it, perhaps already.
+        if not file.closed:
+            text.detach()
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
