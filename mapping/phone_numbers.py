@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from phonenumbers import (
     SUPPORTED_REGIONS,
     NumberParseException,
@@ -37,6 +39,8 @@ def mobile_e164(text: str, region: str) -> str:
     return e164(text, region) if number and number_type(number) in _MOBILE_TYPES else ""
 
 
+# A number is asked for several times: is it one, is it a mobile one, how is it written?
+@lru_cache(maxsize=256)
 def _number_in(text: str, region: str) -> PhoneNumber | None:
     """The whole text as a number, else the first number in it (`0499 12 34 45 (Jan)`)."""
     try:

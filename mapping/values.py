@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import email_validator
 
@@ -47,6 +48,9 @@ class Reading:
 
 def tidy(text: str) -> str:
     """One line of NFC text: no control characters, no lone surrogates, single spaces, none at the ends."""
+    if text.isascii() and text.isprintable():
+        # Nearly every text; ten times as fast, which counts for a million customers.
+        return " ".join(text.split())
     visible = "".join(_plain(character) for character in text)
     return unicodedata.normalize("NFC", " ".join(visible.split()))
 
@@ -71,6 +75,8 @@ def _inside_a_cluster(text: str, at: int) -> bool:
     return _JOINER in (text[at - 1], text[at]) or unicodedata.category(text[at]).startswith("M")
 
 
+# Asked for several times: is there a primary address, is the invoicing one another?
+@lru_cache(maxsize=256)
 def email(text: str) -> str:
     """The address in plain ASCII, the part before the @ as typed; "" if it is not an e-mail address.
 
