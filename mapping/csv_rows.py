@@ -36,6 +36,7 @@ COLUMNS = (
     "country",
 )
 NUMBER = COLUMNS[0]
+_MOBILE = COLUMNS.index("mobile")
 
 # What a spreadsheet takes for a formula (OWASP, CSV injection, looked up 2026-11-25), also in its full-width forms. It
 # counts at the start of a cell, and after what another spreadsheet takes for the end of one: where the list separator is
@@ -114,21 +115,15 @@ def row_of_record(kind: Kind, record: Mapping[str, object], settings: MappingSet
 
 def row_of(customer: TwikeyCustomer) -> Row:
     """The row of one mapped customer."""
-    plain = (customer.number, *(customer.fields.get(column, "") for column in COLUMNS[1:]))
-    cells = tuple(_cell(column, text) for column, text in zip(COLUMNS, plain, strict=True))
-    defused = [column for column, text, cell in zip(COLUMNS, plain, cells, strict=True) if text != cell]
-    return Row(
-        customer.number,
-        cells,
-        (
-            *(warning for warning in customer.warnings if warning.field in COLUMNS),
-            *(Remark(column, "defused", _DEFUSED_REMARK) for column in defused),
-        ),
-    )
-
-
-def _cell(column: str, text: str) -> str:
-    return text if column == "mobile" and _PHONE_NUMBER.fullmatch(text) else defuse(text)
+    plain = [customer.number, *(customer.fields.get(column, "") for column in COLUMNS[1:])]
+    cells = [defuse(text) for text in plain]
+    if _PHONE_NUMBER.fullmatch(plain[_MOBILE]):
+        cells[_MOBILE] = plain[_MOBILE]
+    remarks = tuple(warning for warning in customer.warnings if warning.field in COLUMNS)
+    if cells != plain:
+        defused = [column for column, text, cell in zip(COLUMNS, plain, cells, strict=True) if text != cell]
+        remarks += tuple(Remark(column, "defused", _DEFUSED_REMARK) for column in defused)
+    return Row(customer.number, tuple(cells), remarks)
 
 
 # -- from the file to Twikey --------------------------------------------------------------------------------------------
