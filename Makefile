@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk docs lock clean
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk docs lock clean screenshots
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ chaos: .venv/dev ## Break everything for MINUTES from SEED on, and write docs/re
 chaos-mutants: .venv/dev ## Take a safety out of the ledger, one at a time; the chaos checker must notice
 	$(BIN)/python -m tests.chaos.mutants
 
+screenshots: .venv/dev ## Take pictures of every page of the console into build/screenshots (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 bench-bulk: .venv/dev ## Export 100,000 customers; prints ratios (ARGS="--customers 1000000", ARGS="--budget-minutes 3")
 	$(BIN)/python -m benchmarks.bulk $(ARGS)
 
@@ -72,4 +75,5 @@ clean: ## Remove what was installed and built
 	@touch $@ .venv/run
 
 fuzz: .venv/dev ## Send more than 20,000 hostile requests to the real web process
-	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py tests/acceptance/test_openapi_is_kept_over_http.py
+	TLTW_FUZZ_CASES=2600 $(BIN)/pytest -q -s --timeout 900 tests/acceptance/test_fuzz_over_http.py tests/acceptance/test_openapi_is_kept_over_http.py \
+		tests/integration/test_ingress_server.py::test_500_half_open_requests_and_50_slow_senders_do_not_starve_the_others

@@ -14,9 +14,11 @@ GROUPS = {
     "TLTW_SECRET_KEY": "Keys and secrets of our own",
     "TLTW_PUBLIC_URL": "The processes",
     "TLTW_FILES_DIR": "Shared files, exports and imports",
+    "TLTW_CONSOLE_URL": "The console",
     "TLTW_TEAMLEADER_CLIENT_ID": "Teamleader",
     "TLTW_INTEGRATION": "The first integration (others are added with tltw integration add)",
     "TLTW_RELAY_HMAC_HEADER": "A signing gateway in front of us",
+    "TLTW_ALERT_EMAIL_TO": "Alerts",
     "TLTW_LOG_FORMAT": "Logs",
 }
 

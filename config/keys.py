@@ -19,6 +19,49 @@ CLOCK_TICKED = "tltw:clock"
 AUDIT = "tltw:audit"
 # Sorted set: bulk jobs under way, `<integration> <kind>` -> when (ms) each has its next turn.
 BULK_TURNS = "tltw:bulk"
+# Hash: how often other code raised an alert that the next round of alerts has not seen yet, by kind and integration.
+ALERTS_RAISED = "tltw:alerts:raised"
+# Hash: the alerts that are open, and when each kind was last told.
+ALERTS_BOOK = "tltw:alerts:book"
+# Stream, bounded: the messages about alerts, newest last. Each channel has its place in it.
+ALERTS_MESSAGES = "tltw:alerts:messages"
+
+
+def alert_channel(name: str) -> str:
+    """Hash: how far a channel of alerts has come, and how it fares."""
+    return f"tltw:alerts:channel:{name}"
+
+
+def alert_channel_lock(name: str) -> str:
+    """String, expiring: who is sending over this channel now."""
+    return f"tltw:alerts:sending:{name}"
+
+
+# -- the console: who may sign in, and who is signed in ------------------------------------------------
+# Hash: name of an operator -> its record (JSON).
+OPERATORS = "tltw:operators"
+# Hash: name of an operator -> when it last signed in (ms).
+OPERATORS_SIGNED_IN = "tltw:operators:signed-in"
+
+
+def console_session(hashed_id: str) -> str:
+    """Hash, expiring: one signed-in browser, by the hash of what its cookie holds."""
+    return f"tltw:session:{hashed_id}"
+
+
+def console_sessions_of(operator: str) -> str:
+    """Sorted set, expiring: the hashed ids of an operator's sessions by when they end at the latest (ms). For lists only."""
+    return f"tltw:sessions:{operator}"
+
+
+def sign_in_tries(hashed: str) -> str:
+    """Sorted set, expiring: the latest tries to sign in with one name, from one address or in one browser, by time (ms)."""
+    return f"tltw:sign-in-tries:{hashed}"
+
+
+def known_browser(hashed_token: str) -> str:
+    """String, expiring: the operator that has signed in with this browser before."""
+    return f"tltw:known-browser:{hashed_token}"
 
 
 def consent(state: str) -> str:
@@ -66,6 +109,11 @@ class IntegrationKeys:
         return f"{self.prefix}teamleader:registered"
 
     @property
+    def connection(self) -> str:
+        """String (JSON): how each step of connecting went when somebody last looked, and when that was."""
+        return f"{self.prefix}connection"
+
+    @property
     def session(self) -> str:
         """String: the encrypted Twikey session token."""
         return f"{self.prefix}twikey:session"
@@ -101,11 +149,6 @@ class IntegrationKeys:
         return f"{self.prefix}due"
 
     @property
-    def leases(self) -> str:
-        """Sorted set: subjects being worked on by the end (ms) of their lease."""
-        return f"{self.prefix}leases"
-
-    @property
     def dead(self) -> str:
         """Sorted set: dead letters by time of death (ms). Never expires."""
         return f"{self.prefix}dead"
@@ -119,6 +162,15 @@ class IntegrationKeys:
     def counts(self) -> str:
         """Hash: accepted events and how they ended, since the beginning."""
         return f"{self.prefix}counts"
+
+    def counts_of_hour(self, hour: int) -> str:
+        """Hash, expiring after a day: what happened in one hour, counted in hours since 1970."""
+        return f"{self.counts}:{hour}"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash, six weeks: how many webhooks of edits came per day, and when the first of each day came (`f<day>`)."""
+        return f"{self.prefix}webhooks"
 
     @property
     def files(self) -> str:
@@ -145,3 +197,8 @@ class IntegrationKeys:
     def job_report(self, kind: str) -> str:
         """List of JSON, bounded: what the run has to tell, line by line. Ids and reasons only."""
         return f"{self.prefix}job:{kind}:report"
+
+    @property
+    def sweep(self) -> str:
+        """Hash: `begun` (when the integration was first seen), `complete` (up to when nothing is missed), `able`."""
+        return f"{self.prefix}sweep"

@@ -34,6 +34,12 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def console_url(text: str) -> str:
+    if text and urlsplit(url(text)).path:
+        raise ValueError("must not hold a path: the console needs a host name of its own")
+    return url(text) if text else ""
+
+
 def twikey_url(text: str) -> str:
     address = url(text)
     if not address.endswith("/creditor"):
@@ -50,6 +56,12 @@ def port(text: str) -> int:
 def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ValueError("not a number above zero")
+    return int(text)
+
+
+def count(text: str) -> int:
+    if not text.isdigit() or int(text) > 9:
+        raise ValueError("not a number from 0 to 9")
     return int(text)
 
 

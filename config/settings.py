@@ -14,7 +14,7 @@ from typing import Any
 from dotenv import load_dotenv
 from redis import Redis
 
-from config import parse
+from config import alerts, parse
 from config.integrations import OPTIONS, TeamleaderApp
 
 
@@ -51,6 +51,12 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: read(text) if text else ""
 
 
+def _days(text: str) -> timedelta:
+    if not text.isdigit() or int(text) > 3650:
+        raise ValueError("a whole number of days, 0 or more")
+    return timedelta(days=int(text))
+
+
 def _folder(text: str) -> Path | None:
     return Path(text).absolute() if text else None
 
@@ -69,8 +75,13 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", parse.url),
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
-    Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_WORKER_THREADS", "32", "Customers one worker process handles at a time.", parse.positive),
     Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", parse.positive),
+    Variable("TLTW_COMPARE_EVERY_DAYS", "7", "How often all customers are compared with Twikey (tltw drift) by the clock. 0: never.", _days),
+    Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),
+    Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
+    Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
+    Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
     Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
     Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", parse.positive),
     Variable("TLTW_TWIKEY_CALLS_PER_MINUTE", "300", "Calls per minute that an import makes at Twikey, which does not publish its limit. Live work is not counted.", parse.positive),
@@ -87,6 +98,12 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_RELAY_HMAC_HEADER", "", "Header of an HMAC that a gateway in front of us adds. Empty: none is demanded."),
     Variable("TLTW_RELAY_HMAC_SECRET", "", "Its secret.", secret=True),
     Variable("TLTW_RELAY_HMAC_ENCODING", "hex", "hex or base64."),
+    Variable("TLTW_ALERT_EMAIL_TO", "", "Who gets alerts by e-mail, comma-separated. Empty: nobody; alerts are always in the log too.", alerts.mail_addresses),
+    Variable("TLTW_ALERT_EMAIL_FROM", "", "The sender of these e-mails.", alerts.mail_address),
+    Variable("TLTW_SMTP_URL", "", "The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://… (TLS). Write @ and / in user or password as %40 and %2F.", alerts.smtp_server, True),
+    Variable("TLTW_ALERT_WEBHOOK_URL", "", "An address that alerts are posted to, signed as Standard Webhooks.", alerts.receiver_url, True),
+    Variable("TLTW_ALERT_WEBHOOK_SECRET", "", "Its Standard Webhooks secrets (whsec_…), comma-separated; each signs.", parse.event_secrets, True),
+    Variable("TLTW_ALERT_SLACK_URL", "", "An incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord with /slack).", alerts.receiver_url, True),
     Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal."),
 )  # fmt: skip
 
@@ -114,6 +131,11 @@ class Settings:
     web_port: int
     worker_threads: int
     bulk_threads: int
+    compare_every: timedelta
+    console_url: str
+    console_host: str
+    console_port: int
+    console_proxies: int
     twikey_calls_per_minute: int
     files_dir: Path
     files_kept: timedelta
@@ -121,6 +143,7 @@ class Settings:
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
     log_format: str
+    alerts: alerts.AlertSettings
     teamleader: TeamleaderApp
     default_integration: str
     first: First | None
@@ -138,8 +161,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         problems["TLTW_RELAY_HMAC_SECRET"] = "missing: TLTW_RELAY_HMAC_HEADER is set"  # noqa: S105 # a sentence
     if values.get("TLTW_RELAY_HMAC_ENCODING") not in ("hex", "base64"):
         problems["TLTW_RELAY_HMAC_ENCODING"] = "say hex or base64"
+    if values.get("TLTW_CONSOLE_PORT") == values.get("TLTW_WEB_PORT") is not None:
+        problems["TLTW_CONSOLE_PORT"] = "must differ from TLTW_WEB_PORT: the console is not public"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
+    problems |= alerts.problems(values)
     if any(texts.get(name) for name in DESCRIBES_THE_FIRST):
         problems |= {
             name: f"missing: the first integration needs it. {_meaning(name)}"
@@ -199,6 +225,11 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
         bulk_threads=of("BULK_THREADS"),
+        compare_every=of("COMPARE_EVERY_DAYS"),
+        console_url=of("CONSOLE_URL") or f"http://127.0.0.1:{of('CONSOLE_PORT')}",
+        console_host=of("CONSOLE_HOST"),
+        console_port=of("CONSOLE_PORT"),
+        console_proxies=of("CONSOLE_PROXIES"),
         twikey_calls_per_minute=of("TWIKEY_CALLS_PER_MINUTE"),
         files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
         files_kept=timedelta(days=of("FILES_KEPT_DAYS")),
@@ -206,6 +237,7 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
         log_format=of("LOG_FORMAT"),
+        alerts=alerts.alert_settings(values),
         teamleader=TeamleaderApp(
             api_url=of("TEAMLEADER_API_URL"),
             auth_url=of("TEAMLEADER_AUTH_URL"),

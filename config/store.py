@@ -3,13 +3,17 @@
 Timeouts and retries are always said out loud: redis-py's own defaults retry for seconds behind one's back.
 """
 
-from typing import cast
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreUnreachable
 from redis.retry import Retry
+
+Client = TypeVar("Client", bound=redis.Redis)
 
 
 def connect(url: str) -> "redis.Redis":
@@ -22,27 +26,36 @@ def connect(url: str) -> "redis.Redis":
         url,
         socket_connect_timeout=2,
         socket_timeout=5,
-        **_keep_alive(url),
+        **_few_round_trips(url),
         health_check_interval=15,
         retry=Retry(NoBackoff(), 1, supported_errors=(StoreUnreachable,)),
     )
 
 
-def connect_ingress(url: str) -> "redis.Redis":
-    """A client for the web process, which must answer within 3 s whatever the store does."""
-    return redis.Redis.from_url(
+def connect_ingress(url: str, kind: type[Client]) -> Client:
+    """A client for the web process, which must answer within 3 s whatever the store does; `kind` keeps to that time.
+
+    These time-outs are only there to end early what is hopeless: several of them can follow each other.
+    """
+    client = kind.from_url(
         url,
         socket_connect_timeout=0.8,
         socket_timeout=1.5,
-        **_keep_alive(url),
+        **_few_round_trips(url),
         # One repeat, only for a connection that the store closed (a restart); never after a time-out.
         retry=Retry(NoBackoff(), 1, supported_errors=(StoreUnreachable,)),
     )
+    return cast(Client, client)
 
 
-def _keep_alive(url: str) -> dict[str, bool]:
-    # redis-py refuses the option on a Unix socket.
-    return {} if url.startswith("unix:") else {"socket_keepalive": True}
+def _few_round_trips(url: str) -> dict[str, Any]:
+    """How every connection is made: with no more questions than password and database.
+
+    By default redis-py also asks for the third protocol, tells its name and its version, and offers to be told of
+    maintenance: four round trips, each of them with a time-out of its own.
+    """
+    # redis-py refuses the last option on a Unix socket.
+    return {"protocol": 2, "driver_info": None} | ({} if url.startswith("unix:") else {"socket_keepalive": True})
 
 
 def queue_url(store_url: str, configured: str = "") -> str:
@@ -57,6 +70,36 @@ def queue_url(store_url: str, configured: str = "") -> str:
     if parts.scheme == "unix":
         return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
     return urlunsplit(parts._replace(path="", query=urlencode(query)))
+
+
+def time_of(store: "redis.Redis") -> datetime:
+    """The store's own time: the one clock that all processes share."""
+    seconds, micros = store.time()
+    return datetime.fromtimestamp(seconds + micros / 1_000_000, UTC)
+
+
+CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+
+
+def clock_problem(store_time: tuple[int, int], *, asked: float, answered: float) -> str:
+    """How this machine's clock differs from the store's (a sentence), or nothing when by no more than 2 s.
+
+    `store_time` is what TIME said, `asked` and `answered` are the seconds on this machine's clock around it: a slow answer is
+    not taken for a wrong clock.
+    """
+    seconds, micros = store_time
+    at_store = seconds + micros / 1e6
+    ahead = timedelta(seconds=max(asked - at_store, min(0.0, answered - at_store)))
+    if abs(ahead) <= CLOCKS_MAY_DIFFER:
+        return ""
+    by = f"{abs(ahead).total_seconds():.0f} s {'ahead of' if ahead > timedelta(0) else 'behind'}"
+    return f"This machine's clock is {by} the store's: let both follow a time server (NTP)."
+
+
+def clock_problem_here(store: "redis.Redis") -> str:
+    """The same, asked now."""
+    asked = time.time()
+    return clock_problem(store.time(), asked=asked, answered=time.time())
 
 
 def durability_problems(store: "redis.Redis") -> list[str]:

@@ -3,32 +3,27 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from config.integrations import BY_NAME
 from config.keys import IntegrationKeys
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
 from workers import audit
-from workers.clients.twikey.session import REFUSED
+from workers.clients.twikey.session import forgive_refusal
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger
+from workers.ledger.figures import Hour, last_hours
 from workers.ledger.records import Account, DeadLetter, SubjectState
 from workers.registration import address_of
 from workers.services import Services
+from workers.sync.compare import Difference, differences
 
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
 BY_OPERATOR = "paused_by_operator"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field: what Twikey has now and what we would send. None = not there."""
-
-    field: str
-    twikey: str | None
-    ours: str | None
+# How much of the latest activity a glance looks at.
+RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,7 @@ class IntegrationView:
     dead: int
     held: int
     oldest_owed: datetime | None
+    last_synced: datetime | None
 
 
 def new_event_id() -> str:
@@ -78,8 +74,8 @@ def subject_of(kind: str, customer_id: str) -> str:
 
 def refresh(services: Services, integration: str, subject: str, *, by: str) -> str:
     """Asks for one customer to be brought up to date, also with auto-update off; answers the event id."""
-    audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.OPERATOR)
+    entry = audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.OPERATOR, entry)
 
 
 def replay(services: Services, integration: str, subject: str, *, by: str) -> str | None:
@@ -87,8 +83,8 @@ def replay(services: Services, integration: str, subject: str, *, by: str) -> st
     state = services.ledger(integration).look(subject)
     if state is None or state.story is None:
         return None
-    audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
-    return _mark(services, integration, subject, Cause.REPLAY)
+    entry = audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.REPLAY, entry)
 
 
 def dead_letters(services: Services, integration: str, *, reason: str = "") -> Iterator[DeadLetter]:
@@ -101,9 +97,11 @@ def dead_letters(services: Services, integration: str, *, reason: str = "") -> I
 
 def discard(services: Services, integration: str, subject: str, why: str, *, by: str) -> bool:
     """Gives a dead letter up, for a reason that is kept; False when it is not dead."""
-    if not services.ledger(integration).discard(subject, why):
+    ledger = services.ledger(integration)
+    if not ledger.discard(subject, why):
         return False
-    audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    entry = audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    ledger.noted(subject, entry)
     return True
 
 
@@ -124,7 +122,10 @@ def set_auto_update(services: Services, integration: str, *, on: bool, by: str) 
 
 
 def pause(services: Services, integration: str, *, by: str) -> None:
-    """Holds all work of an integration until it is resumed. What arrives meanwhile is kept."""
+    """Holds all work of an integration until it is resumed. What arrives meanwhile is kept. Raises ValueError before it is connected."""
+    if services.ledger(integration).state() == CONNECTING:
+        # Its work is held already; and resuming it would make it active without a connection.
+        raise ValueError(f"{integration} is not connected yet, so nothing runs that could be paused")
     _set_state(services, integration, PAUSED, by=by, reason=BY_OPERATOR)
 
 
@@ -135,11 +136,7 @@ def resume(services: Services, integration: str, *, by: str) -> None:
         and services.ledger(integration).state() == CONNECTING
     ):
         raise ValueError(f"{integration} is not connected to Teamleader yet: tltw integration connect {integration}")
-    # A login that was refused is not tried again for a while, unless a person says that it was mended.
-    # One that Twikey throttled stays blocked: every further try would only prolong it.
-    blocked = IntegrationKeys(integration).login_blocked
-    if cast(bytes, services.store.get(blocked) or b"").startswith(REFUSED.encode()):
-        services.store.delete(blocked)
+    forgive_refusal(services.store, IntegrationKeys(integration))
     _set_state(services, integration, ACTIVE, by=by)
 
 
@@ -159,7 +156,13 @@ def view(services: Services, integration: str) -> IntegrationView:
         dead=ledger.dead_count(),
         held=ledger.held_count(),
         oldest_owed=ledger.oldest_owed(),
+        last_synced=_last_synced(ledger),
     )
+
+
+def last_day(services: Services, integration: str) -> list[Hour]:
+    """What happened in each of the last 24 hours, oldest first; the last one is under way."""
+    return last_hours(services.store, [integration], now=datetime.now(UTC))[integration]
 
 
 def options_shown(services: Services, integration: str) -> dict[str, str]:
@@ -209,31 +212,24 @@ def preview(services: Services, integration: str, subject: str) -> Preview:
     )
 
 
-def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None) -> tuple[Difference, ...]:
-    """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
-    if in_twikey is None:
-        return tuple(Difference(field, None, value) for field, value in customer.fields.items())
-    shown = {name: _shown(in_twikey[name]) for name in customer.fields if name in in_twikey}
-    return tuple(
-        Difference(field, shown[field], customer.fields[field])
-        for field in shown
-        if (shown[field] or "") != customer.fields[field]
-    )
-
-
-def _shown(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
 def _set_state(services: Services, integration: str, state: str, *, by: str, reason: str = "") -> None:
     ledger = services.ledger(integration)
     audit.note(services.store, by=by, what="state", integration=integration, before=ledger.state(), after=state)
     ledger.set_state(state, reason)
 
 
-def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
+def _last_synced(ledger: Ledger) -> datetime | None:
+    """When a customer was last brought or found equal, as far as the latest activity tells."""
+    done = (one.at for one in reversed(ledger.activity(newest=RECENT)) if one.what in ("synced", "unchanged"))
+    return next(done, None)
+
+
+def _mark(services: Services, integration: str, subject: str, cause: Cause, entry: str) -> str:
     event_id = new_event_id()
     ledger: Ledger = services.ledger(integration)
-    if ledger.mark(subject, frozenset({cause}), event_id=event_id).wake:
+    wake = ledger.mark(subject, frozenset({cause}), event_id=event_id).wake
+    # If we die before this, the story does not tell who it was; the audit log does.
+    ledger.noted(subject, entry)
+    if wake:
         services.wake(integration, subject)
     return event_id

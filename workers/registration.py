@@ -14,6 +14,8 @@ import structlog
 from config.integrations import Integration
 from config.keys import IntegrationKeys
 from config.webhook_address import addresses_of, webhook_address
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
 from workers.clients.errors import Refused
 from workers.services import Services
 
@@ -135,6 +137,7 @@ def _vanished(services: Services, name: str, address: str, there: Set[str]) -> t
         return ()
     gone = tuple(sorted(set(types.split()) - there))
     if gone:
+        raise_alert(services.store, Kind.REGISTRATION_LOST, name, times=len(gone))
         log.error("Webhook registrations of ours had vanished at Teamleader.", integration=name, event_types=gone)
     return gone
 

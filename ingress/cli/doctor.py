@@ -10,15 +10,17 @@ import redis
 from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
-from config.store import durability_problems
+from config.store import clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
-from workers import operations
+from workers import operations, operations_bulk
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
 from workers.services import Services
 
 CLOCK_SILENT_SECONDS = 10
 OVERDUE = timedelta(minutes=5)
+# A job that a bulk process looks after is looked at more often than this.
+SOMEBODY_IS_THERE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Check:
 @command
 def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
-    checks = [Check("settings", True, "All settings are there and well-formed."), _store(services), _clock(services)]
+    checks = [Check("settings", True, "All settings are there and well-formed.")]
+    checks += [_store(services), _clock(services), machine_clock(services)]
     names = [chosen(services, only)] if only else services.registry.ids()
     if not names:
         checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
@@ -71,6 +74,7 @@ def _of_integration(services: Services, name: str) -> Iterator[Check]:
     yield _books(services, name)
     yield _state(services, name)
     yield _backlog(services, name)
+    yield _sweep(services, name)
     yield _dead(services, name)
 
 
@@ -89,14 +93,39 @@ def _clock(services: Services) -> Check:
     )
 
 
+def machine_clock(services: Services) -> Check:
+    problem = clock_problem_here(services.store)
+    return Check("machine clock", not problem, problem or "This machine and the store agree on the time.")
+
+
 def _backlog(services: Services, name: str) -> Check:
     oldest = services.ledger(name).oldest_owed()
-    if oldest is None or datetime.now(UTC) - oldest < OVERDUE or services.ledger(name).state() != "active":
+    # The ledger's times are the store's, which may differ from this machine's.
+    now = datetime.fromtimestamp(services.store.time()[0], UTC)
+    if oldest is None or now - oldest < OVERDUE or services.ledger(name).state() != "active":
         return Check("backlog", True, "Nothing waits longer than it should.")
     return Check(
         "backlog",
         False,
         f"Work has been overdue since {when(oldest)}. Is a worker running? See the log of `tltw worker`.",
+    )
+
+
+def _sweep(services: Services, name: str) -> Check:
+    ledger = services.ledger(name)
+    if not ledger.auto_update() or ledger.state() != "active":
+        return Check("sweep", True, "Nothing is swept while auto-update is off or the integration is held.")
+    now, until = datetime.now(UTC), operations_bulk.swept_until(services, name)
+    if now - until < operations_bulk.LATE:
+        return Check("sweep", True, "Edits whose webhook was lost are found within minutes.")
+    job = operations_bulk.job(services, name, "sweep")
+    if job and not job.is_over and job.next_turn and now - job.next_turn < SOMEBODY_IS_THERE:
+        return Check("sweep", True, "A long sweep is under way: tltw jobs show sweep")
+    return Check(
+        "sweep",
+        False,
+        f"The last complete sweep began {when(until)}, so edits whose webhook was lost since are not found. "
+        "Is `tltw run` (or `tltw bulk`) running? See: tltw jobs show sweep",
     )
 
 

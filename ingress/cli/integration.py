@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,11 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from config.integrations import BY_NAME, OPTIONS
-from ingress.cli.shared import FAILED, NOT_FOUND, SETTINGS, answer, command, console, json_option, refuse, when, who
+from ingress.cli.shared import (
+    FAILED,
+    NOT_FOUND,
+    SETTINGS,
+    answer,
+    asked_for,
+    command,
+    console,
+    json_option,
+    refuse,
+    span,
+    when,
+    who,
+)
 from workers import connect as connecting
 from workers import integrations, operations
-from workers.clients.errors import ApiFailure
-from workers.registration import unregister
+from workers.ledger.figures import COUNTED, LATER, Hour
 from workers.services import Services
 
 
@@ -25,7 +38,7 @@ def integration() -> None:
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("name", required=False)(function)
+    return click.argument("name", required=False, callback=asked_for)(function)
 
 
 _settings = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
@@ -104,6 +117,44 @@ def show(services: Services, name: str, as_json: bool) -> None:
     answer(view, as_json=False, text="\n".join(lines))
 
 
+@integration.command()
+@_named
+@json_option
+@command
+def day(services: Services, name: str, as_json: bool) -> None:
+    """Show the last 24 hours, hour by hour: what came in, how it ended, how soon edits were in Twikey.
+
+    How soon is told as the smallest of some fixed times that so many edits kept: half of them, and 95 of 100.
+    """
+    hours = operations.last_day(services, name)
+    if as_json:
+        answer([_hour_plain(hour) for hour in hours], as_json=True)
+        return
+    table = Table()
+    for heading in ("hour from", *COUNTED, "half within", "95 % within"):
+        table.add_column(heading, justify="left" if heading == "hour from" else "right")
+    for hour in hours:
+        numbers = [str(getattr(hour, counted) or "") for counted in COUNTED]
+        began = hour.began.astimezone().strftime("%m-%d %H:%M")
+        table.add_row(*map(Text, (began, *numbers, _within(hour.p50), _within(hour.p95))))
+    console.print(table)
+
+
+def _hour_plain(hour: Hour) -> dict[str, object]:
+    """`within_seconds` null: longer than the longest time that is told apart."""
+    arrived = [
+        {"within_seconds": None if bound == LATER else bound.total_seconds(), "edits": number}
+        for bound, number in sorted(hour.arrived.items())
+    ]
+    return {"began": hour.began.isoformat(), **{name: getattr(hour, name) for name in COUNTED}, "arrived": arrived}
+
+
+def _within(bound: timedelta | None) -> str:
+    if bound is None:
+        return ""
+    return "longer" if bound == LATER else span(bound)
+
+
 @integration.command("options")
 @json_option
 def explain(as_json: bool) -> None:
@@ -119,7 +170,7 @@ def explain(as_json: bool) -> None:
 
 
 @integration.command("set")
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @_settings
 @json_option
 @command
@@ -240,12 +291,11 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
     The old address stays valid for a day, for what is under way. When it leaked, change TLTW_WEBHOOK_KEY instead: that ends all
     old addresses at once.
     """
-    integrations.rotate_address(services, name, by=who())
-    _tell(connecting.complete(services, name, by=who()), as_json=as_json)
+    _tell(connecting.rotate_address(services, name, by=who()), as_json=as_json)
 
 
 @integration.command()
-@click.argument("name")
+@click.argument("name", callback=asked_for)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @command
@@ -259,12 +309,12 @@ def remove(services: Services, name: str, yes: bool, as_json: bool) -> None:
             abort=True,
             err=True,
         )
-    try:
-        unregister(services, name)
-        told = "Its webhook was taken off at Teamleader."
-    except ApiFailure as failure:
-        told = f"Its webhook could not be taken off at Teamleader ({failure.sentence}); what still arrives is answered 404."
-    integrations.remove(services, name, by=who())
+    trouble = connecting.remove(services, name, by=who()).trouble
+    told = (
+        f"Its webhook could not be taken off at Teamleader ({trouble}); what still arrives is answered 404."
+        if trouble
+        else "Its webhook was taken off at Teamleader."
+    )
     answer({"removed": name}, as_json=as_json, text=f"{name} was removed. {told}")
 
 

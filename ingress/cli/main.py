@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import audit, customers, dead_letters, doctor, files, integration, processes
+from ingress.cli import alerts, audit, bulk, customers, dead_letters, doctor, files, integration, operators, processes
 from ingress.cli.shared import EXIT_CODES
 
 
@@ -38,9 +38,11 @@ main.add_command(processes.web)
 main.add_command(processes.worker)
 main.add_command(processes.bulk)
 main.add_command(processes.clock)
+main.add_command(processes.console)
 main.add_command(processes.new_key)
 main.add_command(customers.sync)
 main.add_command(customers.preview)
+main.add_command(customers.story)
 main.add_command(dead_letters.dead_letters)
 main.add_command(integration.integration)
 main.add_command(integration.webhook_address)
@@ -48,4 +50,10 @@ main.add_command(files.export)
 main.add_command(files.import_)
 main.add_command(files.files)
 main.add_command(audit.audit)
+main.add_command(operators.operator)
+main.add_command(alerts.alerts)
+main.add_command(bulk.sweep)
+main.add_command(bulk.drift)
+main.add_command(bulk.invoices)
+main.add_command(bulk.jobs)
 main.add_command(doctor.doctor)

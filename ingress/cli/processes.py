@@ -15,6 +15,8 @@ from config.settings import Settings
 from config.store import connect, durability_problems
 from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
+from ingress.console import server as console_server
+from ingress.console.app import create_app as create_console
 from ingress.webhooks import server
 from workers.bulk.runner import run_bulk
 from workers.clock import Clock
@@ -40,7 +42,10 @@ def run(procfile: Path) -> None:
         _check_store(store.start() if store else settings.redis_url)
         supervisor.start()
         log.info(
-            "Running.", webhooks=f"http://{settings.web_host}:{settings.web_port}", processes=list(supervisor.commands)
+            "Running.",
+            webhooks=f"http://{settings.web_host}:{settings.web_port}",
+            console=settings.console_url,
+            processes=list(supervisor.commands),
         )
         supervisor.watch()
     except NoStore as none:
@@ -87,6 +92,15 @@ def clock() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ticking.stop())
     ticking.run()
+
+
+@click.command()
+def console() -> None:
+    """Run the console: the pages for operators, on a port of their own."""
+    settings = _begin("console")
+    # Opened after gunicorn has forked; asked for here first, so that what is missing is said in a sentence.
+    _open(settings).close()
+    console_server.run(settings, lambda: create_console(open_services(settings)))
 
 
 @click.command("new-key")

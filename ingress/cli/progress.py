@@ -1,4 +1,4 @@
-"""Follows a bulk job on the terminal until it is over."""
+"""Follows a bulk job on the terminal until it is over. Looking changes nothing: Ctrl-C only stops looking."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,15 +9,46 @@ from ingress.cli.shared import console
 from workers.bulk.jobs import Job, Jobs
 from workers.services import Services
 
-LOOK_EVERY_SECONDS = 0.4
+LOOK_EVERY_SECONDS = 0.3
 # Nobody has taken it up for so long: probably nobody is there.
-SILENCE = timedelta(seconds=10)
+SILENCE = timedelta(seconds=5)
 
 
 def follow(services: Services, job: Job, *, quiet: bool = False) -> Job:
-    """Waits until this run is over and answers how it ended. Ctrl-C stops looking; the job goes on."""
+    """Waits until this run is over or paused, and answers how it stands. After Ctrl-C it says how to look again."""
+    try:
+        return _follow(services, job, quiet=quiet)
+    except KeyboardInterrupt:
+        console.print(f"\nIt goes on without you. Look again: tltw jobs show {job.kind} --follow", markup=False)
+        return Jobs(services.store).look(job.integration, job.kind) or job
+
+
+def _follow(services: Services, job: Job, *, quiet: bool) -> Job:
     jobs = Jobs(services.store)
-    bar = Progress(
+    with _bar(quiet=quiet) as bar:
+        task = bar.add_task(job.kind, total=job.total, completed=job.done, told=told(job))
+        while not job.is_over and job.state != "paused":
+            time.sleep(LOOK_EVERY_SECONDS)
+            now = jobs.look(job.integration, job.kind)
+            if now is None or now.run != job.run:
+                # A new run began: this one is among the ended ones.
+                return next((old for old in jobs.history(job.integration, job.kind) if old.run == job.run), job)
+            job = now
+            bar.update(task, total=job.total, completed=job.done, told=told(job))
+    return job
+
+
+def told(job: Job) -> str:
+    """What it does or waits for, in a few words."""
+    if job.sentence:
+        return job.sentence
+    if job.state == "waiting" and job.started and datetime.now(UTC) - job.started > SILENCE:
+        return "Nobody works on it yet. Is tltw run (or tltw bulk) running?"
+    return job.progress
+
+
+def _bar(*, quiet: bool) -> Progress:
+    return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -28,23 +59,3 @@ def follow(services: Services, job: Job, *, quiet: bool = False) -> Job:
         disable=quiet or not console.is_terminal,
         transient=True,
     )
-    with bar:
-        task = bar.add_task(job.kind, total=job.total, told="")
-        while True:
-            now = jobs.look(job.integration, job.kind)
-            if now is None or now.run != job.run:
-                return job
-            job = now
-            bar.update(task, total=job.total, completed=job.done, told=_told(job))
-            if job.is_over or job.state == "paused":
-                return job
-            time.sleep(LOOK_EVERY_SECONDS)
-
-
-def _told(job: Job) -> str:
-    if job.sentence:
-        return job.sentence
-    waited = datetime.now(UTC) - (job.changed or datetime.now(UTC))
-    if job.state == "waiting" and not job.done and waited > SILENCE:
-        return "Nobody works on it yet. Is `tltw run` (or `tltw bulk`) running?"
-    return f"{job.progress} so far" if job.total is None and job.progress else job.progress

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, NoReturn, ParamSpec, cast
+from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
 import redis
@@ -19,6 +19,7 @@ from config.embedded import NoStore
 from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.clients.errors import ApiFailure, NotFound
+from workers.ledger.records import Cause
 from workers.services import Services, open_services
 
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
@@ -79,18 +80,31 @@ def command(function: Callable[Concatenate[Services, P], None]) -> Callable[P, N
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with services() as opened:
-            if "name" in kwargs:
-                kwargs["name"] = chosen(opened, cast(str | None, kwargs["name"]))
+            for name, given in kwargs.items():
+                if isinstance(given, Asked):
+                    kwargs[name] = chosen(opened, given.name)
             function(opened, *args, **kwargs)
 
     return run
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """The integration that a command line names, or none: which one that is, only the store can tell (`command` asks it)."""
+
+    name: str | None
+
+
+def asked_for(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Asked:
+    """The callback of every parameter that names an integration."""
+    return Asked(value)
 
 
 def integration_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--integration",
         "name",
-        default=None,
+        callback=asked_for,
         help="Which integration; needed when there are several and TLTW_INTEGRATION names none.",
     )(function)
 
@@ -135,7 +149,7 @@ def answer(value: object, *, as_json: bool, text: str | None = None) -> None:
 
 
 def plain(value: object) -> object:
-    """Anything of ours as JSON types; a duration in seconds."""
+    """Anything of ours as JSON types: times in ISO 8601, durations in seconds, causes by name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -144,7 +158,17 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, Cause):
+        return value.name.lower()
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def span(duration: timedelta) -> str:
+    """A duration for a person, in the largest unit that tells it roughly."""
+    seconds = duration.total_seconds()
+    if seconds >= 5400:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds >= 90 else f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def when(moment: datetime | None) -> str:

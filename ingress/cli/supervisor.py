@@ -20,8 +20,13 @@ from honcho.environ import parse_procfile
 
 DRAIN_SECONDS = 20.0
 RESTART_FIRST_SECONDS = 0.2
-RESTART_LONGEST_SECONDS = 10.0
+# With the two or three seconds of a start still less than a lease (20 s): what the process had in hand is free only then,
+# so that its being away costs nobody more than the lease does.
+RESTART_LONGEST_SECONDS = 5.0
+# After so long an end is no consequence of the start.
 STEADY_SECONDS = 30.0
+# A start takes less; and it is the least time between two starts of something that is killed again and again.
+HEALTHY_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -31,6 +36,19 @@ def read_procfile(path: Path) -> dict[str, list[str]]:
     commands = {name: shlex.split(line) for name, line in parse_procfile(path.read_text()).processes.items()}
     ours = [sys.executable, "-m", "ingress.cli"]
     return {name: ours + words[1:] if words[0] == "tltw" else words for name, words in commands.items()}
+
+
+def restart_wait(code: int, *, lived_seconds: float, last_wait_seconds: float) -> float:
+    """How long to wait (seconds) before a process that ended is started again.
+
+    One that was killed by a signal (a negative code) once it was up did nothing wrong: at once. One that ends by itself soon
+    after its start will probably do so again: each time twice as long.
+    """
+    if code < 0 and lived_seconds >= HEALTHY_SECONDS:
+        return 0.0
+    if lived_seconds >= STEADY_SECONDS:
+        return RESTART_FIRST_SECONDS
+    return min(max(last_wait_seconds * 2, RESTART_FIRST_SECONDS), RESTART_LONGEST_SECONDS)
 
 
 @dataclass(slots=True)
@@ -43,7 +61,7 @@ class Child:
     log_file: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    wait: float = RESTART_FIRST_SECONDS
+    wait: float = 0.0
     start_at: float = 0.0
 
     def start(self) -> None:
@@ -57,17 +75,13 @@ class Child:
         self.started = time.monotonic()
 
     def look(self) -> None:
-        """Starts the process again if it ended, later each time it ends soon."""
+        """Starts the process again if it ended, when `restart_wait` says so."""
         now = time.monotonic()
         if self.process is not None:
             code = self.process.poll()
             if code is None:
                 return
-            self.wait = (
-                RESTART_FIRST_SECONDS
-                if now - self.started > STEADY_SECONDS
-                else min(self.wait * 2, RESTART_LONGEST_SECONDS)
-            )
+            self.wait = restart_wait(code, lived_seconds=now - self.started, last_wait_seconds=self.wait)
             log.warning("A process ended and is started again.", name=self.name, code=code, in_seconds=self.wait)
             self.process, self.start_at = None, now + self.wait
         if now >= self.start_at:
@@ -83,6 +97,7 @@ class Supervisor:
     log_dir: Path | None = None
     children: list[Child] = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _watcher: threading.Thread | None = None
 
     def __post_init__(self) -> None:
         self.children = [
@@ -106,7 +121,8 @@ class Supervisor:
                 child.look()
 
     def watch_in_background(self) -> None:
-        threading.Thread(target=self.watch, name="supervisor", daemon=True).start()
+        self._watcher = threading.Thread(target=self.watch, name="supervisor", daemon=True)
+        self._watcher.start()
 
     def ask_to_stop(self) -> None:
         """Makes `watch` return; safe in a signal handler."""
@@ -115,6 +131,8 @@ class Supervisor:
     def stop(self) -> None:
         """Lets every process finish its work, then makes sure that none is left."""
         self._stopping.set()
+        if self._watcher:
+            self._watcher.join()  # it may just be starting something again
         running = [child.process for child in self.children if child.process and child.process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)

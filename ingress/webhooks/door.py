@@ -15,6 +15,8 @@ from config.keys import IntegrationKeys
 from config.registry import Doorplate, doorplate
 from ingress.webhooks.refusals import Reason, Refused
 from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
 from workers.ledger import Cause, Ledger, Marked, Scripts
 
 # After this the sender has waited enough: the clock sends the wake-up within a quarter of a second.
@@ -68,6 +70,7 @@ class Door:
             raise Refused(Reason.ACCOUNT_UNKNOWN)
         self._accounts[integration] = known.decode()
         if account != known.decode():
+            raise_alert(self.store, Kind.FOREIGN_ACCOUNT, integration)
             raise Refused(Reason.WRONG_ACCOUNT)
 
     def mark(self, integration: str, subject: str, cause: Cause, *, event_id: str, seen_id: str = "") -> Marked:

@@ -13,7 +13,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from ingress.webhooks.bad_http import AnswersBadHttp
 
-# Body, work and answer together. The work alone is bounded by the store's time-outs, about 3 s.
+# Body, work and answer together. The store's part of it takes 2 s at most (ingress/in_time.py).
 REQUEST_SECONDS = 10
 # How much of a refused body is still read, so that its sender sees the answer and not a reset connection.
 DRAIN_BYTES = 1024 * 1024

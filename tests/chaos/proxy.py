@@ -13,11 +13,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """Durations in seconds; `lose_answers` is the share of answers whose connection is reset instead."""
+    """Durations in seconds; `pause` is the one between slices; `lose_answers` is the share of answers whose connection is
+    reset instead."""
 
     latency: float = 0.0
     jitter: float = 0.0
     slices: bool = False
+    pause: float = 0.0
     black_hole: bool = False
     refuse: bool = False
     lose_answers: float = 0.0
@@ -94,6 +96,8 @@ class Proxy:
                     time.sleep(max(0.0, weather.latency + self._random.uniform(-1, 1) * weather.jitter))
                 for part in [data[n : n + 1] for n in range(len(data))] if weather.slices else [data]:
                     sink.sendall(part)
+                    if weather.pause:
+                        time.sleep(weather.pause)
         except OSError:
             pass
         self._reset(pair)

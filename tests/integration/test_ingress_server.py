@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from config.embedded import EmbeddedStore
 from config.keys import CLOCK_TICKED, IntegrationKeys
 from config.store import connect
 from config.webhook_address import webhook_token
+from tests.chaos.proxy import FINE, Proxy, Weather
+from tests.chaos.store import Store
 
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 KEY = "k" * 40
 ADDRESS = f"/webhooks/teamleader/default/{webhook_token(KEY, 'default')}"
-HALF_OPEN = 200
+HALF_OPEN, SLOW_SENDERS = 500, 50
 # Every answer comes within this time, whatever the store does (promise P1).
 PROMISED_SECONDS = 3.0
 
@@ -47,13 +50,20 @@ class Web:
     port: int
     store: EmbeddedStore
     log: Path
+    # One for all: httpx.post() would load the system's certificates each time. Every request has its own connection.
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+    )
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def post(self, number: int = 1) -> httpx.Response:
-        return httpx.post(self.url + ADDRESS, json=webhook(number), timeout=10)
+        return self.client.post(self.url + ADDRESS, json=webhook(number))
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(self.url + path)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -90,6 +100,15 @@ def start_web(store_url: str, port: int, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def enough_open_files() -> None:
+    """For the sockets of this process and of the web process, which inherits it: many systems allow 1024 or 256 at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Web]:
     store, port, log = EmbeddedStore(tmp_path / "data"), free_port(), tmp_path / "web.log"
@@ -97,13 +116,36 @@ def web(tmp_path: Path) -> Iterator[Web]:
         client.set(IntegrationKeys("default").account, "acc-1")
     running = Web(start_web(store.url, port, log), port, store, log)
     try:
-        wait_until(lambda: httpx.get(running.url + "/livez").is_success)
+        wait_until(lambda: running.get("/livez").is_success)
         yield running
         assert webhook_token(KEY, "default") not in log.read_text()
     finally:
+        running.client.close()
         running.process.terminate()
         running.process.wait(timeout=25)
         running.store.stop()
+
+
+@pytest.fixture
+def far(tmp_path: Path, redis_url: str) -> Iterator[tuple[Web, Proxy, Store]]:
+    """A web process whose store is a real Redis (`redis_url` says whether there is one) behind a network that can get bad."""
+    port, log, store_port = free_port(), tmp_path / "web.log", free_port()
+    store = Store(tmp_path / "redis", store_port)
+    store.start()
+    store.wait()
+    store.client.set(IntegrationKeys("default").account, "acc-1")
+    proxy = Proxy(store_port)
+    process = start_web(f"redis://127.0.0.1:{proxy.port}/0", port, log)
+    running = Web(process, port, EmbeddedStore(tmp_path / "unused"), log)
+    try:
+        wait_until(lambda: running.get("/livez").is_success)
+        yield running, proxy, store
+    finally:
+        running.client.close()
+        process.terminate()
+        process.wait(timeout=25)
+        proxy.close()
+        store.stop()
 
 
 @contextmanager
@@ -139,19 +181,45 @@ def timed(call: Any) -> tuple[Any, float]:
     return call(), time.monotonic() - began
 
 
-@pytest.mark.parametrize("kind", ["headers", "bodies"])
-def test_half_open_requests_do_not_starve_the_others(web: Web, kind: str):
-    started = b"POST " if kind == "headers" else web.head(500) + b'{"type"'
-    sockets = [web.connect() for _ in range(HALF_OPEN)]
-    for connection in sockets:
-        connection.sendall(started)
+def test_500_half_open_requests_and_50_slow_senders_do_not_starve_the_others(web: Web):
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * (HALF_OPEN + SLOW_SENDERS):
+        pytest.skip("this system does not allow us that many open files")
+    half_open = [web.connect() for _ in range(HALF_OPEN)]
+    for number, connection in enumerate(half_open):
+        connection.sendall(b"POST " if number % 2 else web.head(500) + b'{"type"')
 
-    answers = [timed(lambda number=number: web.post(number)) for number in range(20)]
+    with ThreadPoolExecutor(1) as aside:
+        slow = aside.submit(send_slowly, web, range(1000, 1000 + SLOW_SENDERS))
+        answers = [timed(lambda number=number: web.post(number)) for number in range(200)]
+        slow_answers = slow.result()
 
-    for connection in sockets:
+    for connection in half_open:
         connection.close()
+    took = sorted(seconds for _, seconds in answers)
+    print(
+        f"\n{HALF_OPEN} half-open requests, {SLOW_SENDERS} slow senders: {len(took)} webhooks beside them, answered within"
+        f" {took[100] * 1000:.0f} ms (p50), {took[198] * 1000:.0f} ms (p99), {took[-1] * 1000:.0f} ms (all)"
+    )
     assert {response.status_code for response, _ in answers} == {202}
-    assert max(seconds for _, seconds in answers) < 1.0
+    assert took[-1] <= PROMISED_SECONDS
+    # Slow is not hostile: who comes to an end within ten seconds is served.
+    assert all(b" 202 " in answer for answer in slow_answers)
+
+
+def send_slowly(web: Web, numbers: range) -> list[bytes]:
+    """Many senders at once, a byte of each body every 50 ms; answers the first lines of what they were answered."""
+    bodies = [json.dumps(webhook(number)).encode() for number in numbers]
+    senders = [(web.connect(), body) for body in bodies]
+    for connection, body in senders:
+        connection.sendall(web.head(len(body)))
+    for position in range(len(bodies[0])):
+        time.sleep(0.05)
+        for connection, body in senders:
+            connection.sendall(body[position : position + 1])
+    answers = [connection.recv(1000).splitlines()[0] for connection, _ in senders]
+    for connection, _ in senders:
+        connection.close()
+    return answers
 
 
 def test_the_very_first_webhooks_may_all_come_at_once(web: Web):
@@ -203,8 +271,8 @@ def test_while_the_store_hangs_every_answer_is_a_quick_503_and_afterwards_all_is
 
     with frozen(web.store.pid):
         refused, seconds = timed(web.post)
-        unready, seconds_ready = timed(lambda: httpx.get(web.url + "/readyz", timeout=10))
-        alive = httpx.get(web.url + "/livez")
+        unready, seconds_ready = timed(lambda: web.get("/readyz"))
+        alive = web.get("/livez")
 
     assert (refused.status_code, refused.json()) == (503, {"status": "refused", "reason": "store_unavailable"})
     assert 20 <= int(refused.headers["Retry-After"]) <= 40
@@ -212,6 +280,51 @@ def test_while_the_store_hangs_every_answer_is_a_quick_503_and_afterwards_all_is
     assert max(seconds, seconds_ready) <= PROMISED_SECONDS
     assert alive.status_code == 200
     wait_until(lambda: web.post(3).status_code == 202)
+
+
+WEATHERS = {
+    "slow": Weather(latency=0.3, jitter=0.25),
+    "very slow": Weather(latency=0.9, jitter=0.5),
+    "byte by byte": Weather(slices=True, pause=0.05),
+    "a black hole": Weather(black_hole=True),
+    "refused": Weather(refuse=True),
+    "answers get lost": Weather(lose_answers=0.4),
+}
+
+
+def test_on_a_bad_network_to_the_store_every_answer_comes_in_time_and_keeps_its_word(far: tuple[Web, Proxy, Store]):
+    web, proxy, store = far
+    numbers, promised = iter(range(10_000)), set()
+
+    def ask(_: int) -> tuple[httpx.Response, float]:
+        number = next(numbers)
+        response, seconds = timed(lambda: web.post(number))
+        if response.status_code == 202:
+            promised.add(f"contact:c-{number}".encode())
+        return response, seconds
+
+    for name, weather in WEATHERS.items():
+        # As after a restart: every connection is new, and the store knows no script.
+        proxy.weather = weather
+        proxy.cut()
+        store.client.script_flush()
+
+        with ThreadPoolExecutor(12) as senders:
+            answers = list(senders.map(ask, range(24)))
+            ready = list(senders.map(lambda _: timed(lambda: web.get("/readyz")), range(4)))
+
+        longest = max(seconds for _, seconds in [*answers, *ready])
+        statuses = sorted(response.status_code for response, _ in answers)
+        print(f"{name}: {statuses.count(202)} of {len(answers)} accepted, longest answer {longest:.2f} s")
+        assert longest <= PROMISED_SECONDS, name
+        assert set(statuses) <= {202, 503}
+        assert all("Retry-After" in response.headers for response, _ in answers if response.status_code == 503)
+        proxy.weather = FINE
+        proxy.cut()
+        wait_until(lambda: web.post(10_000).status_code == 202)
+
+    assert promised
+    assert promised <= set(store.client.zrange(IntegrationKeys("default").due, 0, -1))
 
 
 def test_a_store_that_dies_and_comes_back_needs_no_restart_and_keeps_what_was_accepted(web: Web):
@@ -232,9 +345,9 @@ def test_a_store_that_is_away_when_the_process_starts_means_503_until_it_is_ther
     web.process.wait(timeout=25)
     web.store.stop()
     web.process = start_web(web.store.url, web.port, web.log)
-    wait_until(lambda: httpx.get(web.url + "/livez").is_success)
+    wait_until(lambda: web.get("/livez").is_success)
 
-    away = [web.post().status_code, httpx.get(web.url + "/readyz").status_code]
+    away = [web.post().status_code, web.get("/readyz").status_code]
     web.store = EmbeddedStore(tmp_path / "data")
     web.store.start()
 
@@ -246,10 +359,10 @@ def test_a_store_that_is_full_or_read_only_is_a_503(web: Web):
     web.post()
     with connect(web.store.url) as store:
         store.config_set("maxmemory", "1")
-        full = [web.post(2).status_code, httpx.get(web.url + "/readyz").status_code]
+        full = [web.post(2).status_code, web.get("/readyz").status_code]
         store.config_set("maxmemory", "0")
         store.execute_command("REPLICAOF", "127.0.0.1", "1")
-        read_only = [web.post(2).status_code, httpx.get(web.url + "/readyz").status_code]
+        read_only = [web.post(2).status_code, web.get("/readyz").status_code]
         store.execute_command("REPLICAOF", "NO", "ONE")
 
     assert full == [503, 503]
@@ -259,11 +372,11 @@ def test_a_store_that_is_full_or_read_only_is_a_503(web: Web):
 
 def test_ready_when_the_store_is_durable_and_a_clock_ticks(web: Web):
     with connect(web.store.url) as store:
-        before = httpx.get(web.url + "/readyz")
+        before = web.get("/readyz")
         store.set(CLOCK_TICKED, int(time.time() * 1000))
-        ready = httpx.get(web.url + "/readyz")
+        ready = web.get("/readyz")
         store.config_set("appendonly", "no")
-        forgetful = httpx.get(web.url + "/readyz")
+        forgetful = web.get("/readyz")
 
     assert before.json()["checks"]["clock"]["ok"] is False
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")

@@ -18,6 +18,7 @@ from ingress.cli.main import main as tltw
 from ingress.health import readiness
 from ingress.webhooks.refusals import Reason
 from mapping.remarks import SENTENCES
+from workers.alerts.kinds import MEANINGS, Kind
 from workers.clients.errors import ApiFailure
 
 ROOT = Path(__file__).parents[2]
@@ -31,11 +32,12 @@ SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))
 TAKES_A_REASON = {
     "CannotConnect": 0,
     "End": 1,
-    "Fail": 0,
     "Ignore": 0,
     "JobFailed": 0,
+    "JobStopped": 0,
     "Problem": 1,
     "Skip": 0,
+    "Stop": 0,
     "Step": 3,
     "Story": 0,
     "Verdict": 1,
@@ -100,6 +102,14 @@ def test_every_command_in_the_pages_exists(page: Path) -> None:
     assert unknown == []
 
 
+def test_every_command_in_an_alert_exists() -> None:
+    said = " ".join(f"{meaning.sentence} {meaning.next}" for meaning in MEANINGS.values())
+    commands = re.findall(r"tltw ([a-z-]+(?: [a-z]+\b)?(?: --[a-z]+)?)", said)
+
+    assert len(commands) > 5
+    assert [command for command in commands if not _is_a_command(command.split())] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_setting_in_the_pages_exists(page: Path) -> None:
     named = {name.removesuffix("_FILE") for name in re.findall(r"TLTW_[A-Z][A-Z_]+[A-Z]", page.read_text())}
@@ -118,6 +128,7 @@ def _reasons_by_import() -> Iterator[str]:
     yield from (failure.reason for failure in ApiFailure.__subclasses__())
     yield from (reason.value for reason in Reason)
     yield from SENTENCES
+    yield from (kind.value for kind in Kind)
     yield from readiness(FakeRedis())
 
 

@@ -18,11 +18,13 @@ from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from config.keys import IntegrationKeys
+from config.keys import ALERTS_RAISED, IntegrationKeys
 from config.webhook_address import webhook_token
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import field_of
 from workers.ledger import Cause, Ledger, Scripts
 
 KEY = "k" * 40
@@ -213,6 +215,15 @@ def test_before_the_account_is_known_webhooks_are_asked_to_come_again(house: Hou
     assert answer(response) == (503, {"status": "refused", "reason": "account_unknown"})
     assert 20 <= int(response.headers["Retry-After"]) <= 40
     assert house.marks() == 0
+
+
+def test_webhooks_of_a_foreign_account_raise_an_alert(house: House):
+    house.webhook(WEBHOOK | {"account": {"type": "account", "id": "acc-2"}})
+    house.webhook(WEBHOOK | {"account": {"type": "account", "id": "acc-3"}})
+    house.webhook()
+
+    raised = {name.decode(): int(number) for name, number in house.store.hgetall(ALERTS_RAISED).items()}
+    assert raised == {field_of(Kind.FOREIGN_ACCOUNT, "default"): 2}
 
 
 def test_a_wrong_token_an_unknown_integration_and_an_unknown_path_look_the_same(house: House):

@@ -8,6 +8,7 @@ import redis
 from flask import Flask
 
 from config.keys import CLOCK_TICKED
+from config.store import clock_problem
 from ingress import health
 
 
@@ -51,7 +52,7 @@ def test_ready_when_every_check_holds(store):
 
     assert response.status_code == 200
     assert response.get_json()["status"] == "ready"
-    assert set(response.get_json()["checks"]) == {"store_writable", "store_durable", "clock"}
+    assert set(response.get_json()["checks"]) == {"store_writable", "store_durable", "clock", "machine_clock"}
 
 
 def test_not_ready_when_the_store_is_away_and_nothing_secret_is_told(store, monkeypatch):
@@ -60,7 +61,7 @@ def test_not_ready_when_the_store_is_away_and_nothing_secret_is_told(store, monk
     response = ask(store, "/readyz")
 
     assert response.status_code == 503
-    assert failed(store) == {"store_writable", "store_durable", "clock"}
+    assert failed(store) == {"store_writable", "store_durable", "clock", "machine_clock"}
     assert "password" not in response.text
 
 
@@ -87,3 +88,37 @@ def test_a_clock_that_never_ticked_is_named(store):
     store.delete(CLOCK_TICKED)
 
     assert "clock process" in health.readiness(store)["clock"].sentence
+
+
+@pytest.mark.parametrize(
+    ("off_seconds", "said"), [(-7, "7 s behind"), (-1.5, ""), (0, ""), (1.5, ""), (301, "301 s ahead")]
+)
+def test_a_machine_whose_clock_differs_from_the_stores_says_so_and_serves_on(store, monkeypatch, off_seconds, said):
+    here = time.time
+    monkeypatch.setattr("ingress.health.time.time", lambda: here() + off_seconds)
+    monkeypatch.setattr(store, "pipeline", in_real_time(store, here))
+
+    response = ask(store, "/readyz")
+
+    check = response.get_json()["checks"]["machine_clock"]
+    assert response.status_code == 200
+    assert check["ok"] is not bool(said)
+    assert said in check["sentence"]
+
+
+def in_real_time(store, here):
+    """fakeredis tells this process' time; the store of a real deployment has one of its own."""
+    pipeline = store.pipeline
+
+    def made(**options):
+        one = pipeline(**options)
+        execute = one.execute
+        one.execute = lambda **more: [*execute(**more)[:2], (int(here()), int(here() % 1 * 1e6))]
+        return one
+
+    return made
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(100.0, 103.0), (96.0, 100.1), (90.0, 110.0)])
+def test_a_slow_answer_is_not_taken_for_a_wrong_clock(asked, answered):
+    assert clock_problem((100, 0), asked=asked, answered=answered) == ""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import fakeredis
+import pytest
 import time_machine
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,6 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts, due
 from workers.ledger.ledger import LEASE
+
+# Over a minute of pure computing; on a busy machine several.
+pytestmark = pytest.mark.timeout(600)
 
 CUSTOMERS = ("contact:1", "company:2")
 WORKERS = 3

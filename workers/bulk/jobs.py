@@ -20,7 +20,8 @@ step, together with the cursor; a process that dies takes at most one step with 
   crash the same step runs again from the same cursor. Counters (`done`, `result`) are computed from `job`'s, never
   kept elsewhere, so that only committed steps count. What must be told exactly once goes into `Step.lines`.
 - Failures fly. `workers/bulk/policy.py` says what becomes of them: throttled and unavailable APIs are waited for,
-  anything else fails the run with a sentence. `resume` goes on from the cursor, `start` begins anew.
+  anything else fails the run with a sentence (`JobFailed` to say which; `JobStopped` ends it without a failure).
+  `resume` goes on from the cursor, `start` begins anew.
 - Nothing in `parameters`, `cursor`, `result` and `lines` may be personal data: ids, field names, reasons, numbers.
 
 It never talks to an API and never starts anything by itself: `runner` does the steps, `schedule` starts what is due.
@@ -38,6 +39,7 @@ from typing import Any, Literal, cast
 import redis
 
 from config.keys import BULK_TURNS, IntegrationKeys
+from config.registry import UnknownIntegration
 from workers.ledger.records import from_ms
 
 # As the ledger's: more than one whole HTTP budget, and what a killed process held is free again within it.
@@ -124,7 +126,7 @@ class Turn:
     token: str
 
 
-Committed = Literal["mine", "released", "paused", "cancelled", "done", "lost"]
+Committed = Literal["mine", "released", "paused", "cancelled", "done", "failed", "lost"]
 Request = Literal["pause", "resume", "cancel"]
 
 
@@ -134,7 +136,7 @@ class Jobs:
     def __init__(self, store: "redis.Redis", *, lease: timedelta = LEASE) -> None:
         self._store = store
         self._lease = lease
-        names = ("start", "take", "renew", "commit", "wait", "fail", "ask")
+        names = ("start", "take", "renew", "commit", "wait", "end", "ask")
         self._scripts = {name: store.register_script(_script(name)) for name in names}
 
     # -- for people ----------------------------------------------------------------------------------
@@ -145,10 +147,13 @@ class Jobs:
         """The run that is under way, else a new one; says whether it is new.
 
         `unless_within`: a run that began less than this ago counts as this one, even when it is over.
+        Raises `UnknownIntegration` when the integration was removed.
         """
         run = "job_" + secrets.token_urlsafe(9)
         args = [run, json.dumps(parameters), by, _ms(unless_within)]
         is_new, record = self._run("start", integration, kind, args)
+        if not record:
+            raise UnknownIntegration(integration)
         return _job(integration, kind, record), is_new == 1
 
     def pause(self, integration: str, kind: str) -> tuple[Job | None, bool]:
@@ -219,10 +224,10 @@ class Jobs:
         args = [turn.token, reason, sentence, max(1, _ms(delay)), int(failed)]
         return cast(Committed, self._run("wait", turn.job.integration, turn.job.kind, args).decode())
 
-    def fail(self, turn: Turn, *, reason: str, sentence: str) -> Literal["failed", "lost"]:
-        """Ends the run: a person is needed."""
-        answer = self._run("fail", turn.job.integration, turn.job.kind, [turn.token, reason, sentence])
-        return cast(Literal["failed", "lost"], answer.decode())
+    def end(self, turn: Turn, state: Literal["failed", "cancelled"], *, reason: str, sentence: str) -> Committed:
+        """Ends the run without a step: `failed` when a person is needed."""
+        args = [turn.token, state, reason, sentence]
+        return cast(Committed, self._run("end", turn.job.integration, turn.job.kind, args).decode())
 
     # -- inside --------------------------------------------------------------------------------------
 

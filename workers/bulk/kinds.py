@@ -1,4 +1,4 @@
-"""What a kind of bulk job is, and what it works with; `registry` lists all there are."""
+"""What a kind of bulk job is, and what it works with. `registry` lists all there are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

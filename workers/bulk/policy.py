@@ -6,11 +6,13 @@
 | 429                                | on at the time it names; no try used up                                    |
 | no usable answer                   | again, full-jitter backoff up to 15 min; a job never gives up on an outage |
 | our credentials are refused        | the integration needs reconnecting; the job waits for that                 |
+| there is no reason to go on        | cancelled                                                                  |
 | anything else                      | failed, with a sentence; a person resumes or cancels it                    |
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from mapping import CannotMap
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Throttled, Unavailable
@@ -29,6 +31,10 @@ class JobFailed(Exception):
         self.sentence = sentence
 
 
+class JobStopped(JobFailed):
+    """A kind has no reason to go on; nobody needs to do anything."""
+
+
 class UnknownKind(Exception):
     """This process is older than the kind; a newer one will take the job."""
 
@@ -45,14 +51,15 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Fail:
-    """A person is needed."""
+class Stop:
+    """It does not go on; when it `failed` a person is needed."""
 
     reason: str
     sentence: str
+    state: Literal["failed", "cancelled"] = "failed"
 
 
-def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) -> Wait | Fail:
+def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) -> Wait | Stop:
     """What to do about a step that failed after so many failed tries in a row. `jitter` is a random number from 0 to 1."""
     match failure:
         case Throttled(status=None, api="teamleader", until=datetime() as until):
@@ -68,10 +75,12 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
         case UnknownKind():
             sentence = "The bulk process that runs does not know this kind of job: is it an older version?"
             return Wait("unknown_kind", sentence, LOOK_AGAIN)
+        case JobStopped():
+            return Stop(failure.reason, failure.sentence, "cancelled")
         case JobFailed() | ApiFailure():
-            return Fail(failure.reason, failure.sentence)
+            return Stop(failure.reason, failure.sentence)
         case CannotMap():
-            return Fail("cannot_map", str(failure))
+            return Stop("cannot_map", str(failure))
         case _:
             sentence = f"A mistake of our own ({type(failure).__name__}); the log of the bulk process has the place."
-            return Fail(INTERNAL, sentence)
+            return Stop(INTERNAL, sentence)

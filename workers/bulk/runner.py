@@ -23,8 +23,9 @@ import structlog
 from config.registry import UnknownIntegration
 from workers.bulk.jobs import Job, Jobs, Lost, Step, Turn
 from workers.bulk.kinds import Kind, bulk_tools
-from workers.bulk.policy import Fail, UnknownKind, judge
+from workers.bulk.policy import Stop, UnknownKind, judge
 from workers.bulk.registry import by_name
+from workers.bulk.schedule import Schedule
 from workers.services import Services
 from workers.sync.failure_policy import INTERNAL
 
@@ -118,7 +119,7 @@ class Runner:
         except redis.RedisError:
             raise
         except UnknownIntegration as gone:
-            self._give_up(Fail("closed", str(gone)), gone, turn)
+            self._end(Stop("closed", str(gone), "cancelled"), gone, turn)
         except Lost:
             log.info("Another process has this job now; this one stops.")
         except Exception as failure:  # noqa: BLE001 # judged, logged and kept: no job may get stuck silently
@@ -134,8 +135,8 @@ class Runner:
 
     def _failed(self, failure: Exception, job: Job, turn: Turn) -> None:
         verdict = judge(failure, job.failures, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-        if isinstance(verdict, Fail):
-            self._give_up(verdict, failure, turn)
+        if isinstance(verdict, Stop):
+            self._end(verdict, failure, turn)
             return
         if verdict.state:
             self.services.ledger(job.integration).change_state(before="active", after=verdict.state)
@@ -146,8 +147,11 @@ class Runner:
             again = round(verdict.delay.total_seconds(), 1)
             log.warning("A bulk job waits.", reason=verdict.reason, again_in_seconds=again)
 
-    def _give_up(self, verdict: Fail, failure: Exception, turn: Turn) -> None:
-        self.jobs.fail(turn, reason=verdict.reason, sentence=verdict.sentence)
+    def _end(self, verdict: Stop, failure: Exception, turn: Turn) -> None:
+        self.jobs.end(turn, verdict.state, reason=verdict.reason, sentence=verdict.sentence)
+        if verdict.state == "cancelled":
+            log.info("A bulk job was stopped.", reason=verdict.reason)
+            return
         log.error(
             "A bulk job failed; a person is needed.",
             reason=verdict.reason,
@@ -165,7 +169,7 @@ def after(job: Job, step: Step) -> Job:
 
 def run_bulk(services: Services) -> int:
     """Works until SIGTERM or SIGINT; answers the exit code: 0 after draining, 1 when a thread died."""
-    runner = Runner(services)
+    runner, schedule = Runner(services), Schedule(services, services.settings.compare_every)
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -173,19 +177,19 @@ def run_bulk(services: Services) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    threads = [
-        threading.Thread(target=runner.run, name=f"bulk-{number}", daemon=True)
-        for number in range(1, services.settings.bulk_threads + 1)
-    ]
+    numbers = range(1, services.settings.bulk_threads + 1)
+    threads = [threading.Thread(target=runner.run, name=f"bulk-{number}", daemon=True) for number in numbers]
+    threads.append(threading.Thread(target=schedule.run, name="schedule", daemon=True))
     for thread in threads:
         thread.start()
-    log.info("Bulk process ready.", threads=len(threads))
+    log.info("Bulk process ready.", threads=len(numbers))
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
         if dead := [thread.name for thread in threads if not thread.is_alive()]:
             log.critical("A thread of the bulk process died; the process ends so that a new one starts.", threads=dead)
             os._exit(1)
     log.info("Bulk process draining.")
     runner.stop()
+    schedule.stop()
     deadline = time.monotonic() + DRAIN_SECONDS
     for thread in threads:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))

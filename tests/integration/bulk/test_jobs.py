@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from config.keys import BULK_TURNS, IntegrationKeys
+from config.registry import UnknownIntegration
 from workers.bulk.jobs import REPORT_LINES, Job, Jobs, Lost, Step, Turn
 
 SOON = timedelta(minutes=10)
@@ -211,12 +212,12 @@ def test_what_is_over_or_never_was_cannot_be_turned(jobs: Jobs, act: str) -> Non
 def test_a_failed_job_resumes_from_its_cursor_and_starts_anew_from_nothing(jobs: Jobs) -> None:
     start(jobs)
     jobs.commit(take(jobs), Step(cursor=5, done=5), keep=False)
-    jobs.fail(take(jobs), reason="refused", sentence="Teamleader refuses it.")
+    jobs.end(take(jobs), "failed", reason="refused", sentence="Teamleader refuses it.")
     failed = look(jobs)
 
     jobs.resume("acme", "sweep")
     resumed = take(jobs)
-    jobs.fail(resumed, reason="refused", sentence="Still.")
+    jobs.end(resumed, "failed", reason="refused", sentence="Still.")
     start(jobs)
 
     assert (failed.state, failed.sentence) == ("failed", "Teamleader refuses it.")
@@ -278,6 +279,15 @@ def test_a_job_of_an_integration_that_is_held_waits_and_goes_on_by_itself(
     assert (waits.state, waits.reason) == ("waiting", state)
     assert jobs.next_turns()[1] <= timedelta(seconds=5)
     assert take(jobs).job.state == "running"
+
+
+def test_nothing_is_started_for_an_integration_that_was_removed(jobs: Jobs, store: "redis.Redis") -> None:
+    store.hset(IntegrationKeys("acme").options, "state", "closed")
+
+    with pytest.raises(UnknownIntegration):
+        start(jobs)
+
+    assert jobs.look("acme", "sweep") is None
 
 
 def test_a_job_of_a_closed_integration_is_cancelled(jobs: Jobs, store: "redis.Redis") -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis
 
-from config.keys import BULK_TURNS, IntegrationKeys
-from tests.integration.bulk.town import INTEGRATION, Town
+from config.keys import IntegrationKeys
+from tests.integration.bulk.town import INTEGRATION, Live, Town
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.policy import JobFailed
@@ -229,46 +228,13 @@ def test_stopping_finishes_the_step_and_gives_the_job_back(town: Town) -> None:
     assert town.jobs.take(INTEGRATION, "count") is not None
 
 
-class Killed(BaseException):
-    """As abrupt as kill -9: nothing of ours catches it."""
-
-
-@pytest.mark.parametrize("after_it", [False, True], ids=["before", "after"])
-def test_a_death_at_any_round_trip_leaves_neither_gaps_nor_doubles(
-    town: Town, monkeypatch: pytest.MonkeyPatch, after_it: bool
-) -> None:
-    execute = redis.Redis.execute_command
-    deaths, left = 0, 10**9
-
-    def mortal(self: "redis.Redis", *args: object, **options: object) -> object:
-        nonlocal left
-        if not threading.current_thread().name.startswith("mortal"):
-            return execute(self, *args, **options)
-        left -= 1
-        if left == 0 and not after_it:
-            raise Killed
-        answer = execute(self, *args, **options)
-        if left == 0:
-            raise Killed
-        return answer
-
-    monkeypatch.setattr(redis.Redis, "execute_command", mortal)
-    for lives in range(1, 40):
-        keys = IntegrationKeys(INTEGRATION)
-        town.store.delete("effects", BULK_TURNS, keys.job("count"), keys.job_history("count"), keys.job_report("count"))
+def test_a_death_at_any_round_trip_leaves_neither_gaps_nor_doubles(town: Town, mortal: Live) -> None:
+    deaths = 0
+    for lives in range(30):
+        town.begin_again()
         start(town)
-        left = lives
 
-        def live(works: Runner) -> None:
-            nonlocal deaths
-            try:
-                works.run_once()
-            except Killed:
-                deaths += 1
-
-        thread = threading.Thread(target=live, args=(runner(town, Count()),), name="mortal")
-        thread.start()
-        thread.join()
+        deaths += mortal(runner(town, Count()), lives)
         town.store.hset(IntegrationKeys(INTEGRATION).job("count"), "lease", 1)
         job = town.run("count", runner=runner(town, Count()))
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal
-from workers.ledger.ledger import LEASE, LEASES_PER_INTEGRATION
+from workers.ledger.ledger import LEASE
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
 KILLS = 5
@@ -62,39 +62,6 @@ def test_nothing_is_claimed_when_nothing_is_owed(ledger, claimed, subject):
     ledger.commit(claimed(ledger), Outcome.SYNCED)
 
     assert ledger.claim(subject) == Refusal("settled", None)
-
-
-def test_the_place_of_an_integration_is_taken_by_at_most_four_workers(ledger, claimed):
-    for number in range(1, LEASES_PER_INTEGRATION + 2):
-        ledger.mark(f"contact:{number}", WEBHOOK)
-    claims = [claimed(ledger, f"contact:{number}") for number in range(1, LEASES_PER_INTEGRATION + 1)]
-
-    refusal = ledger.claim(f"contact:{LEASES_PER_INTEGRATION + 1}")
-
-    assert refusal.reason == "busy"
-    assert timedelta(0) < refusal.again_at - claims[-1].at < timedelta(seconds=5)
-    ledger.commit(claims[0], Outcome.SYNCED)
-    assert claimed(ledger, f"contact:{LEASES_PER_INTEGRATION + 1}")
-
-
-def test_killed_workers_take_no_place(ledger, claimed, killed):
-    for number in range(1, LEASES_PER_INTEGRATION + 1):
-        ledger.mark(f"contact:{number}", WEBHOOK)
-        killed(f"contact:{number}")
-    ledger.mark("contact:next", WEBHOOK)
-
-    assert claimed(ledger, "contact:next")
-
-
-def test_a_busy_integration_leaves_another_alone(scripts, ledger, claimed):
-    for number in range(1, LEASES_PER_INTEGRATION + 1):
-        ledger.mark(f"contact:{number}", WEBHOOK)
-        claimed(ledger, f"contact:{number}")
-    other = Ledger(scripts, "other")
-    other.begin(auto_update=True)
-    other.mark("contact:1", WEBHOOK)
-
-    assert claimed(other)
 
 
 # -- still mine? -----------------------------------------------------------------------------------------------------
