@@ -38,7 +38,7 @@ def start_drift(
 ) -> Started:
     """Starts the full comparison. `repair`: what differs becomes owed; `create`: what is missing too, where that is allowed."""
     parameters = {"repair": repair, "create": create, "total": total}
-    return _start(services, integration, "drift", parameters, by=by)
+    return start(services, integration, "drift", parameters, by=by)
 
 
 def start_sweep(services: Services, integration: str, *, by: str) -> Started:
@@ -48,14 +48,14 @@ def start_sweep(services: Services, integration: str, *, by: str) -> Started:
             f"Automatic updates of {integration} are off, so nothing is swept. "
             "Switching them on sweeps by itself: tltw integration enable"
         )
-    return _start(services, integration, "sweep", {}, by=by)
+    return start(services, integration, "sweep", {}, by=by)
 
 
 def start_invoices(services: Services, integration: str, *, days: int = DAYS, by: str) -> Started:
     """Starts the import of missed invoices of the last days."""
     if not 1 <= days <= MOST_DAYS:
         raise ValueError(f"from 1 to {MOST_DAYS} days")
-    return _start(services, integration, "invoices", {"days": days}, by=by)
+    return start(services, integration, "invoices", {"days": days}, by=by)
 
 
 def jobs(services: Services, integration: str) -> list[Job]:
@@ -95,7 +95,8 @@ def swept_until(services: Services, integration: str) -> datetime:
     return window(services.store, integration).complete
 
 
-def _start(services: Services, integration: str, kind: str, parameters: Json, *, by: str) -> Started:
+def start(services: Services, integration: str, kind: str, parameters: Json, *, by: str) -> Started:
+    """Starts a job of any kind, or answers the run that is under way."""
     job, is_new = Jobs(services.store).start(integration, kind, parameters, by=by)
     if is_new:
         given = json.dumps(parameters) if parameters else ""
