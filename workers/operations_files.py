@@ -11,10 +11,11 @@ from typing import IO
 from workers import audit
 from workers.bulk import csv_export, csv_import
 from workers.bulk.import_desk import REFUSED, FileFacts, ImportDesk, Told
-from workers.bulk.jobs import Job, Jobs, Plan
+from workers.bulk.jobs import Plan
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.workspace import Workspace
 from workers.files import SharedFile, SharedFiles
+from workers.operations_bulk import Started, start
 from workers.services import Services
 
 # So many refused rows are shown; the result file has them all.
@@ -39,13 +40,10 @@ def plan_export(services: Services, integration: str, *, full: bool) -> Plan:
 
 def start_export(
     services: Services, integration: str, *, full: bool, byte_order_mark: bool = False, about: int | None, by: str
-) -> tuple[Job, bool]:
-    """Starts an export, or answers the one that is under way; says whether it is new. `about`: what the plan counted."""
+) -> Started:
+    """Starts an export, or answers the one that is under way. `about`: how many customers the plan counted."""
     parameters = {"full": full, "byte_order_mark": byte_order_mark, "about": about}
-    job, is_new = Jobs(services.store).start(integration, csv_export.NAME, parameters, by=by)
-    if is_new:
-        audit.note(services.store, by=by, what="export started", integration=integration, subject=job.run)
-    return job, is_new
+    return start(services, integration, csv_export.NAME, parameters, by=by)
 
 
 def check_import(services: Services, integration: str, paths: Sequence[Path]) -> Checked:
@@ -77,16 +75,12 @@ def plan_import(services: Services, integration: str, checked: Checked, *, dry_r
     return csv_import.Import().plan(parameters, bulk_tools(services, integration))
 
 
-def start_import(services: Services, integration: str, checked: Checked, *, dry_run: bool, by: str) -> tuple[Job, bool]:
+def start_import(services: Services, integration: str, checked: Checked, *, dry_run: bool, by: str) -> Started:
     """Starts an import; when one is under way already, answers that and forgets the rows of this one."""
-    parameters = {"desk": checked.desk, "dry_run": dry_run}
-    job, is_new = Jobs(services.store).start(integration, csv_import.NAME, parameters, by=by)
-    if is_new:
-        what = "import tried (dry run)" if dry_run else "import started"
-        audit.note(services.store, by=by, what=what, integration=integration, subject=job.run)
-    else:
+    started = start(services, integration, csv_import.NAME, {"desk": checked.desk, "dry_run": dry_run}, by=by)
+    if not started.is_new:
         discard_import(services, integration, checked)
-    return job, is_new
+    return started
 
 
 def files_of(services: Services, integration: str) -> SharedFiles:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,10 +10,12 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.progress import follow
+from ingress.cli.bulk import lasts, wait_option
+from ingress.cli.progress import follow, told
 from ingress.cli.shared import (
     FAILED,
     NOT_FOUND,
+    SETTINGS,
     answer,
     command,
     console,
@@ -41,7 +42,6 @@ OUTCOMES = {
     "failed": "failed: import the file again for these",
 }
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-detach_option = click.option("--detach", is_flag=True, help="Start it and come back; it runs in the bulk process.")
 
 
 @click.command()
@@ -51,7 +51,7 @@ detach_option = click.option("--detach", is_flag=True, help="Start it and come b
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the zip here as well.")
 @yes_option
-@detach_option
+@wait_option
 @integration_option
 @json_option
 @command
@@ -61,7 +61,7 @@ def export(
     bom: bool,
     output: Path | None,
     yes: bool,
-    detach: bool,
+    wait: bool,
     name: str,
     as_json: bool,
 ) -> None:
@@ -76,20 +76,17 @@ def export(
     tltw export -o customers.zip    and save it here
     """
     plan = operations_files.plan_export(services, name, full=full)
-    if not as_json:
-        console.print(f"{plan.sentence} {_lasts(plan)}", markup=False, soft_wrap=True)
-    if full and not (yes or as_json):
-        click.confirm("Go on?", abort=True)
-    job, is_new = operations_files.start_export(
-        services, name, full=full, byte_order_mark=bom, about=plan.total, by=who()
-    )
-    if not is_new and not as_json:
+    _agree(plan, ask=full and not yes, as_json=as_json)
+    started = operations_files.start_export(services, name, full=full, byte_order_mark=bom, about=plan.total, by=who())
+    job = started.job
+    if not started.is_new and not as_json:
         console.print(f"An export is under way already, since {when(job.started)} by {job.by}.", markup=False)
-    ended = job if detach else follow(services, job, quiet=as_json)
-    if output and ended.state == "done":
-        _save(services, name, str(ended.result["file"]), output)
-    answer({"plan": plan, "job": ended}, as_json=as_json, text=_export_told(ended))
-    _exit(ended, detach=detach)
+    if wait:
+        job = follow(services, job, quiet=as_json)
+    if output and job.state == "done":
+        _save(services, name, str(job.result["file"]), output)
+    answer({"plan": plan, "job": job}, as_json=as_json, text=_export_told(job))
+    _exit(job, wait=wait)
 
 
 @click.command("import")
@@ -98,7 +95,7 @@ def export(
 )
 @click.option("--dry-run", is_flag=True, help="Compare with Twikey and tell what would be done; write nothing.")
 @yes_option
-@detach_option
+@wait_option
 @integration_option
 @json_option
 @command
@@ -107,7 +104,7 @@ def import_(
     paths: tuple[Path, ...],
     dry_run: bool,
     yes: bool,
-    detach: bool,
+    wait: bool,
     name: str,
     as_json: bool,
 ) -> None:
@@ -130,20 +127,22 @@ def import_(
     plan = operations_files.plan_import(services, name, checked, dry_run=dry_run)
     if not checked.good:
         _give_up(services, name, checked, as_json=as_json)
-    if not (dry_run or yes or as_json):
-        console.print(f"{plan.sentence} {_lasts(plan)}", markup=False, soft_wrap=True)
-        if not click.confirm(f"Import {checked.good:,} rows into Twikey?"):
-            operations_files.discard_import(services, name, checked)
-            raise click.Abort
-    job, is_new = operations_files.start_import(services, name, checked, dry_run=dry_run, by=who())
-    if not is_new:
+    try:
+        _agree(plan, ask=not (dry_run or yes), as_json=as_json)
+    except (click.Abort, SystemExit):
+        operations_files.discard_import(services, name, checked)
+        raise
+    started = operations_files.start_import(services, name, checked, dry_run=dry_run, by=who())
+    job = started.job
+    if not started.is_new:
         refuse(
-            f"An import is under way already, since {when(job.started)} by {job.by}. Wait for it, then try again.",
+            f"Nothing was started: an import is under way, since {when(job.started)} by {job.by}. Wait for it, then try again.",
             FAILED,
         )
-    ended = job if detach else follow(services, job, quiet=as_json)
-    answer({"checked": checked, "plan": plan, "job": ended}, as_json=as_json, text=_import_told(ended))
-    _exit(ended, detach=detach)
+    if wait:
+        job = follow(services, job, quiet=as_json)
+    answer({"checked": checked, "plan": plan, "job": job}, as_json=as_json, text=_import_told(job))
+    _exit(job, wait=wait)
 
 
 @click.group()
@@ -257,27 +256,25 @@ def _import_told(job: Job) -> str:
 
 
 def _not_done(job: Job) -> str:
-    if job.state == "waiting" or job.state == "running":
-        return f"It is under way ({job.progress or 'just begun'}); tltw files list shows when it is there."
+    if not job.is_over:
+        return f"{job.progress or told(job) or 'It has begun.'}\nFollow it: tltw jobs show {job.kind} --follow"
     return f"The {job.kind} is {job.state}. {job.sentence}".rstrip()
 
 
-def _exit(job: Job, *, detach: bool) -> None:
-    if not detach and job.state != "done":
+def _exit(job: Job, *, wait: bool) -> None:
+    if wait and job.state in ("failed", "cancelled"):
         raise SystemExit(FAILED)
 
 
-def _lasts(plan: Plan) -> str:
-    short, long = _span(plan.shortest), _span(plan.longest)
-    return f"That takes {short}." if short == long else f"That takes {short} to {long}."
-
-
-def _span(span: timedelta) -> str:
-    minutes = round(span.total_seconds() / 60)
-    if minutes < 1:
-        return "less than a minute"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+def _agree(plan: Plan, *, ask: bool, as_json: bool) -> None:
+    """Says what is going to happen, and asks. Where nobody can answer, --yes must have been said before."""
+    if not as_json:
+        console.print(f"{plan.sentence} That takes about {lasts(plan)}.", markup=False, soft_wrap=True)
+    if not ask:
+        return
+    if as_json or not sys.stdin.isatty():
+        refuse("Nothing was started, because nobody can be asked here: say --yes.", SETTINGS)
+    click.confirm("Go on?", abort=True)
 
 
 def _table(found: list[SharedFile]) -> None:

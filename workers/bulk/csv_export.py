@@ -271,12 +271,14 @@ class _Work:
 
     def _where(self, *, again_in: timedelta = timedelta(0)) -> Step:
         state, about = self.state, self.job.parameters.get("about")
+        total = about if isinstance(about, int) and about >= state.done else None
+        so_far = f"{state.rows:,} rows in {state.part['part']} files, {state.calls:,} calls"
         return Step(
             # The workspace knows where to go on; this only tells a lost one from a new one.
             cursor=state.calls,
             done=state.done,
-            total=about if isinstance(about, int) and about >= state.done else None,
-            progress=f"{state.rows:,} rows in {state.part['part']} files, {state.calls:,} calls",
+            total=total,
+            progress=so_far if total else f"{so_far} so far",
             result=state.counts(),
             again_in=again_in,
         )

@@ -20,12 +20,12 @@ def notes(town: Town) -> list[tuple[str, str, str]]:
 
 
 def test_two_operators_who_start_an_export_get_one(town: Town) -> None:
-    one, first = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
-    two, second = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="operator:jan")
+    one = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    two = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="operator:jan")
 
-    assert (first, second) == (True, False)
-    assert one.run == two.run
-    assert notes(town) == [("cli:els", "export started", one.run)]
+    assert (one.is_new, two.is_new) == (True, False)
+    assert one.job.run == two.job.run
+    assert notes(town) == [("cli:els", "export started", one.job.run)]
 
 
 def test_what_is_fetched_and_removed_is_noted(town: Town) -> None:
@@ -62,11 +62,11 @@ def test_a_second_import_does_not_mix_with_the_first(town: Town, tmp_path: Path)
     second = operations_files.check_import(town.services, INTEGRATION, [path])
 
     operations_files.start_import(town.services, INTEGRATION, first, dry_run=False, by="cli:els")
-    job, is_new = operations_files.start_import(town.services, INTEGRATION, second, dry_run=False, by="operator:jan")
+    started = operations_files.start_import(town.services, INTEGRATION, second, dry_run=False, by="operator:jan")
     town.run("import")
 
-    assert not is_new
-    assert job.by == "cli:els"
+    assert not started.is_new
+    assert started.job.by == "cli:els"
     assert list(town.twikey.office.default.customers) == ["1"]
     assert list((files(town).folder / "work").iterdir()) == []
 
