@@ -12,6 +12,7 @@ from workers.bulk.kinds import bulk_tools
 from workers.bulk.missed_invoices import DAYS
 from workers.bulk.registry import by_name
 from workers.bulk.sweep import EVERY, window
+from workers.dead_letters import Choice
 from workers.services import Services
 
 # A sweep later than this is worth a word: two were missed.
@@ -41,6 +42,11 @@ def start_drift(
     return _start(services, integration, "drift", parameters, by=by)
 
 
+def plan(services: Services, integration: str, kind: str, parameters: Json) -> Plan:
+    """What a run of a kind would do. May make some calls, so it raises what the client raises."""
+    return by_name()[_known(kind)].plan(parameters, bulk_tools(services, integration))
+
+
 def start_sweep(services: Services, integration: str, *, by: str) -> Started:
     """Starts a sweep now. Raises ValueError while auto-update is off: then nothing automatic is done."""
     if not services.ledger(integration).auto_update():
@@ -56,6 +62,11 @@ def start_invoices(services: Services, integration: str, *, days: int = DAYS, by
     if not 1 <= days <= MOST_DAYS:
         raise ValueError(f"from 1 to {MOST_DAYS} days")
     return _start(services, integration, "invoices", {"days": days}, by=by)
+
+
+def start_replay(services: Services, integration: str, choice: Choice, *, total: int, by: str) -> Started:
+    """Starts replaying all dead letters of a choice, at a pace. While one is under way that one is answered."""
+    return _start(services, integration, "replay", {**choice.parts, "total": total}, by=by)
 
 
 def jobs(services: Services, integration: str) -> list[Job]:

@@ -272,7 +272,7 @@ def test_a_probe_that_ends_at_the_other_api_lets_the_next_one_probe_at_once(ledg
 
 
 def test_calls_under_way_when_the_circuit_opened_do_not_keep_it_open_for_longer(scripts, ledger, claimed):
-    roomy = Ledger(scripts, "acme", places=20)
+    roomy = Ledger(scripts, "acme")
     subjects = [f"contact:{number}" for number in range(2, CIRCUIT_OPENS_AFTER + 8)]
     for subject in subjects:
         ledger.mark(subject, WEBHOOK)
