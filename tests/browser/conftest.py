@@ -75,7 +75,7 @@ class Visit:
                 [{"name": "tltw-session", "value": self.console.session(name), "url": self.console.url}]
             )
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.mistakes.append(str(error)))
         page.on("console", self._listen)
         page.goto(path)

@@ -29,7 +29,7 @@ def newcomer(browser: Browser, console: Console) -> Iterator[Page]:
     """An admin who signs in with name and password."""
     context = new_context(browser, console.url)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     sign_in(page, "the-admin", console.passwords["the-admin"])
     yield page
     context.close()
