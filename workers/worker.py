@@ -19,6 +19,8 @@ from workers.services import Services
 
 DRAIN_MS = 18_000
 POLL_MS = 200
+# Dramatiq's own three seconds are most of what a short outage of the store costs.
+RECONNECT_AFTER_SECONDS = 1.0
 CHECK_THREADS_EVERY_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -37,6 +39,7 @@ def run_worker(services: Services) -> int:
     worker = dramatiq.Worker(services.broker, worker_threads=services.settings.worker_threads, worker_timeout=POLL_MS)
     # One message per thread in memory: a killed worker takes few with it.
     worker.queue_prefetch = services.settings.worker_threads
+    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_AFTER_SECONDS
     worker.start()
     log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
