@@ -79,10 +79,6 @@ class IntegrationKeys:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
 
-    def places(self, process: str) -> str:
-        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
-        return f"{self.prefix}places:{process}"
-
     @property
     def dead(self) -> str:
         """Sorted set: dead letters by time of death (ms). Never expires."""

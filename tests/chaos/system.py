@@ -95,14 +95,22 @@ class System:
         return True
 
     def in_hand(self, name: str) -> frozenset[str]:
-        """The customers that a worker process works on; it said in its log under which name it does so."""
+        """The customers whose lease a worker process holds; it said in its log how its tokens begin."""
         if self.services is None or not name.startswith("worker"):
             return frozenset()
         ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
         if not ready:
             return frozenset()
-        subjects: Any = self.services.store.zrange(IntegrationKeys("default").places(ready[-1]), 0, -1)
-        return frozenset(subject.decode().partition(":")[2] for subject in subjects)
+        keys, pipeline = IntegrationKeys("default"), self.services.store.pipeline()
+        for customer in self.traffic.customers:
+            pipeline.hget(keys.subject(f"{customer.kind}:{customer.id}"), "t")
+        tokens: list[bytes | None] = pipeline.execute()
+        ours = f"{ready[-1]}.".encode()
+        return frozenset(
+            customer.id
+            for customer, token in zip(self.traffic.customers, tokens, strict=True)
+            if token and token.startswith(ours)
+        )
 
     def kill_a_web_worker(self) -> bool:
         master = self.supervisor.pid("web")

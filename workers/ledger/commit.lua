@@ -1,14 +1,14 @@
 -- commit: the work came to an outcome.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, outcome, reason, fingerprint, updated_at, lease ms, 1 to hold it,
 --       when it was claimed (ms), number of APIs that answered well
--- KEYS[10..]: the circuits of the APIs that answered well, then those of the APIs that were not asked
+-- KEYS[9..]: the circuits of the APIs that answered well, then those of the APIs that were not asked
 -- Answers {'settled'}, {'again'} (it changed meanwhile), {'verify'} or {'lost'}.
 local token, seen, causes, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fingerprint, updated_at, lease, hold = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
 
 if get('t') ~= token then return lost(causes) end
-for i = 10, #KEYS do
-  if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
+for i = 9, #KEYS do
+  if i < 9 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then

@@ -10,8 +10,8 @@
 --   o  last outcome          r  its reason                   k  when it ended (ms)
 --   s  last successful sync  h  fingerprint of what Twikey has from us; absent while a write is uncertain
 --   u  Teamleader's updated_at, as last seen                 d  story of the death (JSON)
-local SUBJECT, DUE, PLACES, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local SUBJECT, DUE, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local integration, subject = ARGV[1], ARGV[2]
 local ACTIVITY_LENGTH = 10000
 local INVOICE_KEPT = 604800 -- seconds
@@ -79,22 +79,7 @@ local function hold_for(causes)
   redis.call('PERSIST', SUBJECT)
 end
 
--- PLACES belongs to the worker process that asks, and nobody else touches it: when that process is killed its places end
--- by themselves and block no other one.
-local function take_place(lease)
-  redis.call('ZADD', PLACES, now + lease, subject)
-  if redis.call('PTTL', PLACES) < lease then redis.call('PEXPIRE', PLACES, lease) end
-end
-
-local function places_taken()
-  redis.call('ZREMRANGEBYSCORE', PLACES, '-inf', now)
-  return redis.call('ZCARD', PLACES)
-end
-
-local function release_lease()
-  redis.call('HDEL', SUBJECT, 't', 'l', 'c')
-  redis.call('ZREM', PLACES, subject)
-end
+local function release_lease() redis.call('HDEL', SUBJECT, 't', 'l', 'c') end
 
 -- A probe that did not come to ask an API says nothing about it: the next one may probe at once.
 local function give_probe_back(circuit, token)

@@ -36,8 +36,6 @@ from workers.ledger.records import (
 LEASE = timedelta(seconds=20)
 # A wake-up that got lost is repeated after this time.
 WAKE_AGAIN_AFTER = timedelta(seconds=5)
-# Customers of one integration that one worker process has in hand at a time: a hanging API cannot take all its threads.
-PLACES = 4
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
@@ -51,7 +49,7 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 class Scripts:
     """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
 
-    `process` says who claims. It is new with every start, so a killed process never meets what it left behind.
+    `process` begins the token of every lease, and so says in the ledger and in the log who works on what.
     """
 
     def __init__(self, store: "redis.Redis", *, process: str = "") -> None:
@@ -93,7 +91,6 @@ class Ledger:
     integration: str
     calls_per_minute: int = 190
     lease: timedelta = LEASE
-    places: int = PLACES
     keys: IntegrationKeys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,12 +125,15 @@ class Ledger:
 
     # -- the work ------------------------------------------------------------------------------------
 
-    def claim(self, subject: str) -> Claim | Refusal:
-        """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader."""
-        token = secrets.token_urlsafe(9)
+    def claim(self, subject: str, *, busy: bool = False) -> Claim | Refusal:
+        """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader.
+
+        `busy`: the caller cannot work on it now, even if it were free; it is refused and comes back soon.
+        """
+        token = f"{self.scripts.process}.{secrets.token_urlsafe(9)}"
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
-        args: list[object] = [token, _ms(self.lease), random.random(), self.places]  # noqa: S311 # jitter
+        args: list[object] = [token, _ms(self.lease), random.random(), int(busy)]  # noqa: S311 # jitter
         args += [item for api in APIS for item in (api, limits[api])]
         answer = self._run(self.scripts.claim, subject, args, keys)
         if answer[0] == b"refused":
@@ -341,8 +341,7 @@ class Ledger:
 
     def _run(self, script: Script, subject: str, args: Sequence[object], more_keys: Sequence[str] = ()) -> Any:
         keys = self.keys
-        places = keys.places(self.scripts.process)
-        names = [keys.subject(subject), keys.due, places, keys.dead, keys.held, keys.counts, keys.activity]
+        names = [keys.subject(subject), keys.due, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
             keys=[*names, keys.options, NEXT_DUE, *more_keys], args=[self.integration, subject, *map(str, args)]
         )

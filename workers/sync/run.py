@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import random
+import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -24,6 +25,9 @@ from workers.sync.failure_policy import INTERNAL, judge
 from workers.sync.invoice import customer_of
 from workers.sync.upsert import Written, upsert
 
+# Customers of one integration that one process has in hand at a time: a hanging API cannot take all its threads.
+PLACES = 4
+
 log = structlog.get_logger()
 BOTH = ("teamleader", "twikey")
 
@@ -38,6 +42,8 @@ class Tools:
     twikey: TwikeyClient
     mapping: MappingSettings
     wake: Callable[[str], None]
+    # Of this process alone: what is killed takes its places with it, and what gives up (the store is away) frees them.
+    places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PLACES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,16 @@ class NotMine(Exception):
 
 def work_on(subject: str, tools: Tools) -> None:
     """Does what is owed to a subject, if anything. Raises only `redis.RedisError`; then the lease ends by itself."""
-    claim = tools.ledger.claim(subject)
+    free = tools.places.acquire(blocking=False)
+    try:
+        _work_on(subject, tools, busy=not free)
+    finally:
+        if free:
+            tools.places.release()
+
+
+def _work_on(subject: str, tools: Tools, *, busy: bool) -> None:
+    claim = tools.ledger.claim(subject, busy=busy)
     if isinstance(claim, Refusal):
         log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
         return

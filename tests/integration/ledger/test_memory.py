@@ -17,13 +17,13 @@ def subject(number):
     return f"company:0a1b2c3d-4e5f-4a6b-8c7d-{number:012d}"
 
 
-def bytes_per_customer(ledger):
+def bytes_per_customer(ledger, customers=CUSTOMERS):
     """The records, and each customer's share of the sets that list customers."""
     store = ledger.scripts.store
-    records = sum(store.memory_usage(ledger.keys.subject(subject(n)), samples=0) for n in range(CUSTOMERS))
-    lists = (ledger.keys.due, ledger.keys.held, ledger.keys.places(ledger.scripts.process), ledger.keys.dead)
+    records = sum(store.memory_usage(ledger.keys.subject(subject(n)), samples=0) for n in range(customers))
+    lists = (ledger.keys.due, ledger.keys.held, ledger.keys.dead)
     shared = sum(store.memory_usage(name, samples=0) or 0 for name in lists)
-    return (records + shared) / CUSTOMERS
+    return (records + shared) / customers
 
 
 @pytest.fixture
@@ -67,9 +67,21 @@ def test_a_settled_customer_is_small(ledger, claimed, report):
     assert figure <= SETTLED_AT_MOST
 
 
-def sync_all(ledger, claimed):
+def test_a_settled_customer_with_a_long_past_is_small_too(ledger, claimed, report):
+    for reason in ("unknown_in_twikey", "", "already_known", "", "unknown_in_twikey", "", ""):
+        outcome = Outcome.SKIPPED if reason else Outcome.SYNCED
+        sync_all(ledger, claimed, outcome=outcome, reason=reason, customers=100)
+
+    figure = bytes_per_customer(ledger, 100)
+
+    report("a settled customer with a full past", figure, SETTLED_AT_MOST)
+    assert figure <= SETTLED_AT_MOST
+
+
+def sync_all(ledger, claimed, *, outcome=Outcome.SYNCED, reason="", customers=CUSTOMERS):
     roomy = type(ledger)(ledger.scripts, ledger.integration, calls_per_minute=CUSTOMERS * 2)
-    for number in range(CUSTOMERS):
+    for number in range(customers):
         ledger.mark(subject(number), WEBHOOK, event_id=EVENT)
         claim = claimed(roomy, subject(number))
-        roomy.commit(claim, Outcome.SYNCED, fingerprint=FINGERPRINT, source_updated_at="2026-11-22T10:00:00+01:00")
+        updated_at = "2026-11-22T10:00:00+01:00"
+        roomy.commit(claim, outcome, reason=reason, fingerprint=FINGERPRINT, source_updated_at=updated_at)
