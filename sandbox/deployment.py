@@ -214,7 +214,9 @@ def _start(deployment: Deployment) -> None:
     deployment.simulators.start()
     if deployment.store:
         deployment.store.start()
-    wait_for("the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers())
+    wait_for(
+        "the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers(), seconds=30
+    )
     deployment.services = open_services(settings_of.load(deployment.environment))
     deployment.supervisor.start()
     deployment.supervisor.watch_in_background()
