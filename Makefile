@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants docs lock clean
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants docs lock clean screenshots
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ chaos: .venv/dev ## Break everything for MINUTES from SEED on, and write docs/re
 
 chaos-mutants: .venv/dev ## Take a safety out of the ledger, one at a time; the chaos checker must notice
 	$(BIN)/python -m tests.chaos.mutants
+
+screenshots: .venv/dev ## Take pictures of every page of the console into build/screenshots (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 docs: .venv/dev ## Write the generated pages anew
 	$(BIN)/python -m mapping.field_map > docs/field-map.md

@@ -13,11 +13,11 @@ GROUPS = {
     "TLTW_REDIS_URL": "The store",
     "TLTW_SECRET_KEY": "Keys and secrets of our own",
     "TLTW_PUBLIC_URL": "The processes",
-    "TLTW_INTEGRATION": "What is synced",
+    "TLTW_CONSOLE_URL": "The console",
     "TLTW_TEAMLEADER_CLIENT_ID": "Teamleader",
-    "TLTW_TWIKEY_API_URL": "Twikey",
-    "TLTW_DEFAULT_LANGUAGE": "How customers are mapped",
+    "TLTW_INTEGRATION": "The first integration (others are added with tltw integration add)",
     "TLTW_RELAY_HMAC_HEADER": "A signing gateway in front of us",
+    "TLTW_ALERT_EMAIL_TO": "Alerts",
     "TLTW_LOG_FORMAT": "Logs",
 }
 
@@ -39,7 +39,8 @@ environment already has wins. Start from [config/example.env](../config/example.
 EXAMPLE = f"""\
 # The settings of teamleader-twikey-sync. Generated: {COMMAND}
 #
-#   cp config/example.env .env      fill in the lines that end in = and are not comments
+#   cp config/example.env .env      fill in the lines that end in = and are not comments, and below them what you need:
+#                                   either describe the first integration here, or add it with tltw integration add
 #   tltw new-key                    prints a key: run it twice, for TLTW_SECRET_KEY and for TLTW_WEBHOOK_KEY
 #   tltw doctor                     says what is still missing (the store must run: tltw run)
 #

@@ -1,6 +1,7 @@
 """Encryption of what we must keep but nobody may read: tokens and sessions in Redis."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -18,6 +19,8 @@ class Cipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self.version = sha256(b"tltw/secret-key\0" + keys[0].encode()).hexdigest()[:8]
+        """Names the newest key without revealing it."""
 
     def encrypt(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())

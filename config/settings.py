@@ -4,23 +4,18 @@ Every variable can also be given as a file: `TLTW_SECRET_KEY_FILE=/run/secrets/k
 `docs/configuration.md` is generated from the table below.
 """
 
-import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet
 from dotenv import load_dotenv
 from redis import Redis
 
-from config.integrations import INTEGRATION_ID, Integration, TeamleaderConnection, TwikeyConnection
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-LANGUAGES = frozenset({"en", "nl", "fr", "de", "es", "it", "pt"})
+from config import alerts, parse
+from config.integrations import OPTIONS, TeamleaderApp
 
 
 class SettingsWrong(Exception):
@@ -43,31 +38,6 @@ class Variable:
     secret: bool = False
 
 
-def _switch(text: str) -> bool:
-    words = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
-    if text.lower() not in words:
-        raise ValueError("say on or off")
-    return words[text.lower()]
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an address; it should look like https://host/path")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("must start with https:// (plain http is allowed on this machine only)")
-    if parts.query or parts.fragment:
-        raise ValueError("must not hold a ? or #")
-    return text.rstrip("/")
-
-
-def _twikey_url(text: str) -> str:
-    url = _url(text)
-    if not url.endswith("/creditor"):
-        raise ValueError("must end in /creditor; Twikey shows it beside the API key as Base URL")
-    return url
-
-
 def _redis_url(text: str) -> str:
     try:
         if text:
@@ -77,120 +47,71 @@ def _redis_url(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise ValueError("not a port number")
-    return int(text)
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else ""
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError("not a number above zero")
-    return int(text)
+def _days(text: str) -> timedelta:
+    if not text.isdigit() or int(text) > 3650:
+        raise ValueError("a whole number of days, 0 or more")
+    return timedelta(days=int(text))
 
 
-def _fernet_keys(text: str) -> tuple[str, ...]:
-    keys = _some(text)
-    for key in keys:
-        try:
-            Fernet(key)
-        except (ValueError, binascii.Error):
-            raise ValueError("not a Fernet key; make one with: tltw new-key") from None
-    return keys
-
-
-def _webhook_keys(text: str) -> tuple[str, ...]:
-    keys = _some(text)
-    if any(len(key) < 32 for key in keys):
-        raise ValueError("each key needs at least 32 characters; make one with: tltw new-key")
-    return keys
-
-
-def _event_secrets(text: str) -> tuple[str, ...]:
-    keys = _list(text)
-    for key in keys:
-        try:
-            long_enough = len(base64.b64decode(key.removeprefix("whsec_"), validate=True)) >= 24
-        except binascii.Error:
-            long_enough = False
-        if not key.startswith("whsec_") or not long_enough:
-            raise ValueError("must be whsec_ followed by base64 of at least 24 bytes (Standard Webhooks)")
-    return keys
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _some(text: str) -> tuple[str, ...]:
-    if keys := _list(text):
-        return keys
-    raise ValueError("holds no key; make one with: tltw new-key")
-
-
-def _integration_id(text: str) -> str:
-    if not INTEGRATION_ID.fullmatch(text):
-        raise ValueError("small letters, digits and dashes only, at most 40")
-    return text
-
-
-def _language(text: str) -> str:
-    if text and text not in LANGUAGES:
-        raise ValueError("one of " + " ".join(sorted(LANGUAGES)))
-    return text
-
-
-def _profile(text: str) -> str:
-    if text and (not text.isdigit() or len(text) > 4):
-        raise ValueError("the number of a Twikey profile (ct), at most four digits")
-    return text
-
-
-def _country(text: str) -> str:
-    if len(text) != 2 or not text.isascii() or not text.isalpha():
-        raise ValueError("two letters, for example BE")
-    return text.upper()
-
+# The options of the first integration that make it one: when any of them is set all that are needed must be.
+DESCRIBES_THE_FIRST = ("TLTW_TEAMLEADER_REFRESH_TOKEN", "TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
+NEEDED_BY_THE_FIRST = ("TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
 
 TABLE: tuple[Variable, ...] = (
     Variable("TLTW_REDIS_URL", "", "The Redis (6.2 or newer) or Valkey that keeps everything. Empty: an embedded Valkey.", _redis_url),
     Variable("TLTW_QUEUE_REDIS_URL", "", "Where Dramatiq queues. Empty: the next database number of the same server.", _redis_url),
     Variable("TLTW_DATA_DIR", "data", "Folder of the embedded store.", Path),
-    Variable("TLTW_SECRET_KEY", None, "Fernet keys, newest first, comma-separated. They encrypt tokens in the store.", _fernet_keys, True),
-    Variable("TLTW_WEBHOOK_KEY", None, "Keys of the signed webhook address, newest first, comma-separated.", _webhook_keys, True),
-    Variable("TLTW_EVENTS_SECRET", "", "Standard Webhooks secrets (whsec_…) of invoice-import events. Empty: that way in is closed.", _event_secrets, True),
-    Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", _url),
+    Variable("TLTW_SECRET_KEY", None, "Fernet keys, newest first, comma-separated. They encrypt tokens in the store.", parse.fernet_keys, True),
+    Variable("TLTW_WEBHOOK_KEY", None, "Keys of the signed webhook address, newest first, comma-separated.", parse.webhook_keys, True),
+    Variable("TLTW_EVENTS_SECRET", "", "Standard Webhooks secrets (whsec_…) of invoice-import events. Empty: that way in is closed.", parse.event_secrets, True),
+    Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", parse.url),
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
-    Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", _port),
-    Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", _positive),
-    Variable("TLTW_INTEGRATION", "default", "Name of the first integration.", _integration_id),
-    Variable("TLTW_AUTO_UPDATE", "off", "First value of the option Import invoices and update customers automatically; operators change it later.", _switch),
-    Variable("TLTW_UPDATE_ONLY", "off", "on: a customer that Twikey does not know is not created by an edit in Teamleader.", _switch),
-    Variable("TLTW_SYNC_ADDED", "off", "on: customers that are added in Teamleader are synced too, not only edited and invoiced ones.", _switch),
-    Variable("TLTW_TEAMLEADER_CLIENT_ID", None, "Client id of your Teamleader integration."),
-    Variable("TLTW_TEAMLEADER_CLIENT_SECRET", None, "Its client secret.", secret=True),
-    Variable("TLTW_TEAMLEADER_REFRESH_TOKEN", None, "A refresh token to start with; the rotated ones live in the store.", secret=True),
-    Variable("TLTW_TEAMLEADER_API_URL", "https://api.focus.teamleader.eu", "Teamleader's API.", _url),
-    Variable("TLTW_TEAMLEADER_AUTH_URL", "https://focus.teamleader.eu", "Teamleader's sign-in.", _url),
-    Variable("TLTW_TEAMLEADER_CALLS_PER_MINUTE", "190", "Calls per sliding minute we allow ourselves; Teamleader allows 200.", _positive),
-    Variable("TLTW_TWIKEY_API_URL", None, "Base URL shown beside the Twikey API key, including /creditor.", _twikey_url),
-    Variable("TLTW_TWIKEY_API_TOKEN", None, "The Twikey API key.", secret=True),
-    Variable("TLTW_TWIKEY_PROFILE", "", "Profile (ct) that new customers get.", _profile),
-    Variable("TLTW_TWIKEY_CC_PARAMETER", "cc", "Twikey parameter that carries the CC address. Empty: CC is not sent. Unproven at Twikey, see docs/field-map.md."),
-    Variable("TLTW_DEFAULT_LANGUAGE", "", "Language of customers whose own is unknown to Twikey.", _language),
-    Variable("TLTW_DEFAULT_COUNTRY", "BE", "Country of phone numbers without one.", _country),
-    Variable("TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number."),
-    Variable("TLTW_CLEAR_EMPTY", "off", "on: what was emptied in Teamleader is emptied in Twikey. Unproven at Twikey.", _switch),
+    Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
+    Variable("TLTW_WORKER_THREADS", "32", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", parse.positive),
+    Variable("TLTW_COMPARE_EVERY_DAYS", "7", "How often all customers are compared with Twikey (tltw drift) by the clock. 0: never.", _days),
+    Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),
+    Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
+    Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
+    Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
+    Variable("TLTW_TEAMLEADER_CLIENT_ID", "", "Client id of your Teamleader integration. Needed to connect accounts."),
+    Variable("TLTW_TEAMLEADER_CLIENT_SECRET", "", "Its client secret.", secret=True),
+    Variable("TLTW_TEAMLEADER_API_URL", "https://api.focus.teamleader.eu", "Teamleader's API.", parse.url),
+    Variable("TLTW_TEAMLEADER_AUTH_URL", "https://focus.teamleader.eu", "Teamleader's sign-in.", parse.url),
+    Variable("TLTW_INTEGRATION", "default", "Name of the first integration, and of the one that commands mean when you name none.", parse.integration_id),
+    *(
+        # A required option is only required when there is a first integration (see _first).
+        Variable(option.variable, option.default or "", option.meaning, option.parse if option.default is not None else _optional(option.parse), option.secret)
+        for option in OPTIONS if option.variable
+    ),
     Variable("TLTW_RELAY_HMAC_HEADER", "", "Header of an HMAC that a gateway in front of us adds. Empty: none is demanded."),
     Variable("TLTW_RELAY_HMAC_SECRET", "", "Its secret.", secret=True),
     Variable("TLTW_RELAY_HMAC_ENCODING", "hex", "hex or base64."),
+    Variable("TLTW_ALERT_EMAIL_TO", "", "Who gets alerts by e-mail, comma-separated. Empty: nobody; alerts are always in the log too.", alerts.mail_addresses),
+    Variable("TLTW_ALERT_EMAIL_FROM", "", "The sender of these e-mails.", alerts.mail_address),
+    Variable("TLTW_SMTP_URL", "", "The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://… (TLS). Write @ and / in user or password as %40 and %2F.", alerts.smtp_server, True),
+    Variable("TLTW_ALERT_WEBHOOK_URL", "", "An address that alerts are posted to, signed as Standard Webhooks.", alerts.receiver_url, True),
+    Variable("TLTW_ALERT_WEBHOOK_SECRET", "", "Its Standard Webhooks secrets (whsec_…), comma-separated; each signs.", parse.event_secrets, True),
+    Variable("TLTW_ALERT_SLACK_URL", "", "An incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord with /slack).", alerts.receiver_url, True),
     Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal."),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The integration that the environment describes: its id and its options as texts."""
+
+    id: str
+    options: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one deployment."""
+    """The settings of one deployment. `first`: None when the environment describes no integration."""
 
     redis_url: str
     queue_redis_url: str
@@ -202,11 +123,20 @@ class Settings:
     web_host: str
     web_port: int
     worker_threads: int
+    bulk_threads: int
+    compare_every: timedelta
+    console_url: str
+    console_host: str
+    console_port: int
+    console_proxies: int
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
     log_format: str
-    integration: Integration
+    alerts: alerts.AlertSettings
+    teamleader: TeamleaderApp
+    default_integration: str
+    first: First | None
 
     @property
     def embedded(self) -> bool:
@@ -216,16 +146,25 @@ class Settings:
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Reads and checks every setting; raises `SettingsWrong` naming all that need attention."""
-    values, problems = _read(os.environ if environment is None else environment)
+    values, texts, problems = _read(os.environ if environment is None else environment)
     if values.get("TLTW_RELAY_HMAC_HEADER") and not values.get("TLTW_RELAY_HMAC_SECRET"):
         problems["TLTW_RELAY_HMAC_SECRET"] = "missing: TLTW_RELAY_HMAC_HEADER is set"  # noqa: S105 # a sentence
     if values.get("TLTW_RELAY_HMAC_ENCODING") not in ("hex", "base64"):
         problems["TLTW_RELAY_HMAC_ENCODING"] = "say hex or base64"
+    if values.get("TLTW_CONSOLE_PORT") == values.get("TLTW_WEB_PORT") is not None:
+        problems["TLTW_CONSOLE_PORT"] = "must differ from TLTW_WEB_PORT: the console is not public"
     if values.get("TLTW_LOG_FORMAT") not in ("auto", "json", "console"):
         problems["TLTW_LOG_FORMAT"] = "say auto, json or console"
+    problems |= alerts.problems(values)
+    if any(texts.get(name) for name in DESCRIBES_THE_FIRST):
+        problems |= {
+            name: f"missing: the first integration needs it. {_meaning(name)}"
+            for name in NEEDED_BY_THE_FIRST
+            if name not in problems and not texts.get(name)
+        }
     if problems:
         raise SettingsWrong(problems)
-    return _settings(values)
+    return _settings(values, texts)
 
 
 def read_env_file(path: Path) -> None:
@@ -233,16 +172,17 @@ def read_env_file(path: Path) -> None:
     load_dotenv(path, override=False)
 
 
-def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     problems: dict[str, str] = {}
     for variable in TABLE:
         try:
-            text = _text(variable, environment)
-            values[variable.name] = variable.parse(text)
+            texts[variable.name] = _text(variable, environment)
+            values[variable.name] = variable.parse(texts[variable.name])
         except (ValueError, OSError) as error:
             problems[variable.name] = str(error) if isinstance(error, ValueError) else "its file cannot be read"
-    return values, problems
+    return values, texts, problems
 
 
 def _text(variable: Variable, environment: Mapping[str, str]) -> str:
@@ -255,7 +195,11 @@ def _text(variable: Variable, environment: Mapping[str, str]) -> str:
     return variable.default
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
+def _meaning(name: str) -> str:
+    return next(variable.meaning for variable in TABLE if variable.name == name)
+
+
+def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
     def of(name: str) -> Any:
         return values["TLTW_" + name]
 
@@ -270,33 +214,29 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         web_host=of("WEB_HOST"),
         web_port=of("WEB_PORT"),
         worker_threads=of("WORKER_THREADS"),
+        bulk_threads=of("BULK_THREADS"),
+        compare_every=of("COMPARE_EVERY_DAYS"),
+        console_url=of("CONSOLE_URL") or f"http://127.0.0.1:{of('CONSOLE_PORT')}",
+        console_host=of("CONSOLE_HOST"),
+        console_port=of("CONSOLE_PORT"),
+        console_proxies=of("CONSOLE_PROXIES"),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),
         log_format=of("LOG_FORMAT"),
-        integration=Integration(
-            id=of("INTEGRATION"),
-            auto_update=of("AUTO_UPDATE"),
-            create_unknown=not of("UPDATE_ONLY"),
-            sync_added=of("SYNC_ADDED"),
-            profile=of("TWIKEY_PROFILE"),
-            cc_parameter=_cc(of("TWIKEY_CC_PARAMETER")),
-            default_language=of("DEFAULT_LANGUAGE"),
-            default_country=of("DEFAULT_COUNTRY"),
-            customer_number_prefix=of("CUSTOMER_NUMBER_PREFIX"),
-            clear_empty=of("CLEAR_EMPTY"),
-            teamleader=TeamleaderConnection(
-                api_url=of("TEAMLEADER_API_URL"),
-                auth_url=of("TEAMLEADER_AUTH_URL"),
-                client_id=of("TEAMLEADER_CLIENT_ID"),
-                client_secret=of("TEAMLEADER_CLIENT_SECRET"),
-                refresh_token=of("TEAMLEADER_REFRESH_TOKEN"),
-                calls_per_minute=of("TEAMLEADER_CALLS_PER_MINUTE"),
-            ),
-            twikey=TwikeyConnection(api_url=of("TWIKEY_API_URL"), api_token=of("TWIKEY_API_TOKEN")),
+        alerts=alerts.alert_settings(values),
+        teamleader=TeamleaderApp(
+            api_url=of("TEAMLEADER_API_URL"),
+            auth_url=of("TEAMLEADER_AUTH_URL"),
+            client_id=of("TEAMLEADER_CLIENT_ID"),
+            client_secret=of("TEAMLEADER_CLIENT_SECRET"),
         ),
+        default_integration=of("INTEGRATION"),
+        first=_first(of("INTEGRATION"), texts),
     )
 
 
-def _cc(text: str) -> str:
-    return "" if text.lower() in ("off", "none", "-") else text
+def _first(name: str, texts: Mapping[str, str]) -> First | None:
+    if not any(texts.get(variable) for variable in DESCRIBES_THE_FIRST):
+        return None
+    return First(id=name, options={option.name: texts[option.variable] for option in OPTIONS if option.variable})

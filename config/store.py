@@ -4,7 +4,7 @@ Timeouts and retries are always said out loud: redis-py's own defaults retry for
 """
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -70,6 +70,12 @@ def queue_url(store_url: str, configured: str = "") -> str:
     if parts.scheme == "unix":
         return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
     return urlunsplit(parts._replace(path="", query=urlencode(query)))
+
+
+def time_of(store: "redis.Redis") -> datetime:
+    """The store's own time: the one clock that all processes share."""
+    seconds, micros = store.time()
+    return datetime.fromtimestamp(seconds + micros / 1_000_000, UTC)
 
 
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)

@@ -16,11 +16,12 @@ import click
 from rich.console import Console
 
 from config.embedded import NoStore
-from sandbox.deployment import Deployment, TookTooLong, deploy
+from sandbox.deployment import Deployment, TookTooLong, deploy, second_merchant
 from sandbox.narrator import Narrator
 from sandbox.story import Story
 
 FOLDER = Path("data/demo")
+OPERATOR = "demo"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,13 +35,13 @@ def main(once: bool, quiet_story: bool) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _folder(once=once) as folder:
-            console.print("Starting the store, a simulated Teamleader and Twikey, and web, worker and clock …")
+            console.print("Starting the store, a simulated Teamleader and Twikey, and web, console, worker and clock …")
             with deploy(folder, **_ports(once=once)) as deployment:
                 _keep_settings(deployment)
                 failures = [] if quiet_story else _tell(deployment, console, begin)
                 if once:
                     sys.exit(1 if failures else 0)
-                _invite(deployment, console)
+                _invite(deployment, console, deployment.add_operator(OPERATOR))
                 stopped.wait()
     except (TookTooLong, NoStore) as problem:
         console.print(f"The demo could not start: {problem}", style="red", markup=False)
@@ -74,12 +75,21 @@ def _tell(deployment: Deployment, console: Console, begin: float) -> list[str]:
     return story.failures
 
 
-def _invite(deployment: Deployment, console: Console) -> None:
+def _invite(deployment: Deployment, console: Console, password: str) -> None:
+    merchant = second_merchant(deployment)
     env = deployment.folder / "demo.env"
     tltw = f"{_shown(Path(sys.executable).parent / 'tltw')} --env {_shown(env)}"
     console.print()
     console.rule("[bold]It keeps running: your turn", align="left")
     for label, text in (
+        ("Open the console", deployment.console_url),
+        ("  and sign in with", f"{OPERATOR}   {password}"),
+        ("Connect one more merchant", f"{deployment.console_url}/connect"),
+        ("  its Twikey base URL", f"{deployment.twikey.url}/creditor"),
+        ("  its Twikey API key", merchant.api_key),
+        ("  at Teamleader choose the account", merchant.account_name),
+        ("  then edit its customers", f"{deployment.teamleader.url}/?account={merchant.account}"),
+        ("  and see them in its own Twikey", f"{deployment.twikey.url}/?creditor={merchant.creditor}"),
         ("Edit customers in the simulated Teamleader", deployment.teamleader.url),
         ("See them change in the simulated Twikey", deployment.twikey.url),
         ("Is everything well?", f"{tltw} doctor"),
@@ -116,7 +126,7 @@ def _folder(*, once: bool) -> Iterator[Path]:
 
 def _ports(*, once: bool) -> dict[str, Any]:
     """The usual ports where they are free; any for `--once`."""
-    wanted = {"teamleader_port": 9001, "twikey_port": 9002, "web_port": 8000}
+    wanted = {"teamleader_port": 9001, "twikey_port": 9002, "web_port": 8000, "console_port": 8001}
     return {name: 0 if once or _taken(port) else port for name, port in wanted.items()}
 
 

@@ -23,6 +23,9 @@ from config.embedded import EmbeddedStore
 from ingress.cli.supervisor import Supervisor, read_procfile
 from sandbox.teamleader.world import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN
 from sandbox.twikey.office import DEFAULT_API_KEY
+from workers import operators, passwords
+from workers.connect import CALLBACK
+from workers.operators import Role
 from workers.services import Services, open_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +92,10 @@ class Deployment:
     def web_url(self) -> str:
         return f"http://127.0.0.1:{self.environment['TLTW_WEB_PORT']}"
 
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TLTW_CONSOLE_PORT']}"
+
     def ready(self) -> bool:
         """Whether the web process can promise and Teamleader knows where to send its webhooks."""
         try:
@@ -96,6 +103,18 @@ class Deployment:
         except httpx.TransportError:
             return False
         return promises and bool(self.teamleader.get("/webhooks")["webhooks"])
+
+    def console_answers(self) -> bool:
+        try:
+            return self.client.get(f"{self.console_url}/livez").is_success
+        except httpx.TransportError:
+            return False
+
+    def add_operator(self, name: str, role: Role = Role.ADMIN) -> str:
+        """Somebody who may use the console; answers the password."""
+        password = passwords.generated()
+        operators.add(self.services.store, name, password=password, role=role, by="service")
+        return password
 
     # -- what a person would do or look at ------------------------------------------------------------
 
@@ -136,6 +155,30 @@ class Deployment:
         return self.services.ledger("default").account().pending == 0
 
 
+@dataclass(frozen=True, slots=True)
+class SecondMerchant:
+    """A Teamleader account and a Twikey creditor that nobody has connected yet."""
+
+    account: str
+    account_name: str
+    company: str
+    creditor: str
+    api_key: str
+
+
+def second_merchant(
+    deployment: Deployment, *, name: str = "Garage Vandamme", creditor: str = "garage"
+) -> SecondMerchant:
+    """Somebody to connect: an account with one company in it, and an empty creditor with a key of its own."""
+    account = deployment.teamleader.post("/accounts", {"empty": True, "name": name})["id"]
+    emails = [{"type": "primary", "email": "an@goossens.example.com"}]
+    company = {"type": "company", "name": "Taxi Goossens", "emails": emails}
+    made = deployment.teamleader.post("/customers", company, account=account, silent="1")["id"]
+    key = f"{creditor}-{secrets.token_hex(8)}"
+    deployment.twikey.post("/creditors", {"id": creditor, "api_key": key})
+    return SecondMerchant(account, name, made, creditor, key)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -143,7 +186,9 @@ def free_port() -> int:
         return port
 
 
-def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: int) -> dict[str, str]:
+def settings_for(
+    folder: Path, teamleader_url: str, twikey_url: str, web_port: int, console_port: int = 0
+) -> dict[str, str]:
     """The environment of our processes: simulated systems, fresh keys."""
     return {
         "TLTW_DATA_DIR": str(folder / "store"),
@@ -152,6 +197,7 @@ def settings_for(folder: Path, teamleader_url: str, twikey_url: str, web_port: i
         "TLTW_EVENTS_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         "TLTW_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
         "TLTW_WEB_PORT": str(web_port),
+        "TLTW_CONSOLE_PORT": str(console_port or free_port()),
         "TLTW_AUTO_UPDATE": "on",
         "TLTW_TEAMLEADER_CLIENT_ID": DEFAULT_CLIENT_ID,
         "TLTW_TEAMLEADER_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
@@ -176,13 +222,15 @@ def deploy(
     teamleader_port: int = 0,
     twikey_port: int = 0,
     web_port: int = 0,
+    console_port: int = 0,
 ) -> Iterator[Deployment]:
     """Starts everything, waits until it is ready, and stops every process again."""
     teamleader_port, twikey_port = teamleader_port or free_port(), twikey_port or free_port()
     client = httpx.Client(timeout=10)
     teamleader = Simulated(f"http://127.0.0.1:{teamleader_port}", client)
     twikey = Simulated(f"http://127.0.0.1:{twikey_port}", client)
-    environment = settings_for(folder, teamleader.url, twikey.url, web_port or free_port()) | dict(more_settings or {})
+    environment = settings_for(folder, teamleader.url, twikey.url, web_port or free_port(), console_port)
+    environment |= more_settings or {}
     everything = {**_without_ours(os.environ), **environment}
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -217,10 +265,14 @@ def _start(deployment: Deployment) -> None:
     wait_for(
         "the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers(), seconds=30
     )
+    # What one enters at Teamleader's marketplace, so that a person can connect one more merchant in the console.
+    backs = [f"{url}{CALLBACK}" for url in (deployment.console_url, deployment.environment["TLTW_PUBLIC_URL"])]
+    deployment.teamleader.patch("/settings", {"settings": {"redirect_uris": backs}})
     deployment.services = open_services(settings_of.load(deployment.environment))
     deployment.supervisor.start()
     deployment.supervisor.watch_in_background()
     wait_for("web, worker and clock", deployment.ready, seconds=30)
+    wait_for("the console", deployment.console_answers, seconds=30)
 
 
 def _stop(deployment: Deployment) -> None:

@@ -28,7 +28,15 @@ WHAT = {
     "dead": "dead letter",
     "discarded": "given up",
 }
-CAUSES = {"w": "webhook", "i": "invoice", "m": "manual invoice", "o": "operator", "r": "replay", "x": "deletion"}
+CAUSES = {
+    "w": "webhook",
+    "s": "sweep",
+    "i": "invoice",
+    "m": "manual invoice",
+    "o": "operator",
+    "r": "replay",
+    "x": "deletion",
+}
 
 
 @dataclass(slots=True)

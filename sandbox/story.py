@@ -97,7 +97,7 @@ class Story:
         self._say("Somebody fills in the name, and an operator presses replay …")
         self.narrator.follow(nameless, "Fietsen Van Hove")
         self.deployment.teamleader.patch(f"/customers/company/{nameless}", {"name": "Fietsen Van Hove"}, silent="1")
-        operations.replay(self.deployment.services, "default", subject)
+        operations.replay(self.deployment.services, "default", subject, by="demo")
         self._expect("Twikey has it", lambda: self._has(nameless, "companyName") == "Fietsen Van Hove")
         self._expect("no dead letter is left", lambda: ledger.dead_count() == 0)
 
@@ -125,7 +125,7 @@ class Story:
 
     def _switch(self, *, on: bool) -> None:
         self._say(f"⏻ Auto-update {'on' if on else 'off'}")
-        operations.set_auto_update(self.deployment.services, "default", on=on)
+        operations.set_auto_update(self.deployment.services, "default", on=on, by="demo")
 
     def _has(self, customer_id: str, parameter: str) -> str | None:
         value = (self.deployment.in_twikey(customer_id) or {}).get(parameter)

@@ -3,15 +3,24 @@
 from collections.abc import Callable
 
 import dramatiq
+import structlog
 
+from config.registry import UnknownIntegration
 from workers.broker import ACTOR, QUEUE, WakeUpBroker
 from workers.sync.run import Tools, work_on
+
+log = structlog.get_logger()
 
 
 def declare(broker: WakeUpBroker, tools_of: Callable[[str], Tools]) -> None:
     """Declares the actors on a broker. An error that flies costs nothing: the lease ends and the clock wakes again."""
 
     def sync_subject(integration: str, subject: str) -> None:
-        work_on(subject, tools_of(integration))
+        try:
+            tools = tools_of(integration)
+        except UnknownIntegration:
+            log.info("A wake-up for an integration that was removed.", integration=integration)
+            return
+        work_on(subject, tools)
 
     dramatiq.actor(actor_name=ACTOR, queue_name=QUEUE, broker=broker)(sync_subject)

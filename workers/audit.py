@@ -1,6 +1,6 @@
 """The audit log: what people, and the service on its own, changed. Append-only and never trimmed; ids and settings, no personal data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -36,15 +36,28 @@ def note(
     subject: str = "",
     before: str = "",
     after: str = "",
-) -> None:
-    """Appends one change. `what` names it in a few words (`auto_update`, `integration added`, …)."""
+) -> str:
+    """Appends one change; answers the id of its entry. `what` names it in a few words (`auto_update`, `integration added`, …).
+
+    In a pipeline nothing is known yet, and the id is empty.
+    """
     given = {"by": by, "what": what, "i": integration, "s": subject, "before": before, "after": after}
-    store.xadd(AUDIT, cast(Any, {name: value for name, value in given.items() if value}))
+    added = store.xadd(AUDIT, cast(Any, {name: value for name, value in given.items() if value}))
+    return added.decode() if isinstance(added, bytes) else ""
 
 
-def entries(store: "redis.Redis", *, integration: str = "") -> Iterator[Entry]:
-    """Every change, newest first; of one integration only when it is named."""
-    last = "+"
+def some(store: "redis.Redis", ids: Sequence[str]) -> dict[str, Entry]:
+    """The entries with these ids. One round trip."""
+    pipeline = store.pipeline(transaction=False)
+    for one in ids:
+        pipeline.xrange(AUDIT, one, one)
+    found = cast(list[list[tuple[bytes, dict[bytes, bytes]]]], pipeline.execute() if ids else [])
+    return {one: _entry(*answer[0]) for one, answer in zip(ids, found, strict=True) if answer}
+
+
+def entries(store: "redis.Redis", *, integration: str = "", before: str = "") -> Iterator[Entry]:
+    """Every change, newest first; of one integration only when it is named. `before`: only those older than this entry's id."""
+    last = f"({before}" if before else "+"
     while page := cast(list[tuple[bytes, dict[bytes, bytes]]], store.xrevrange(AUDIT, max=last, count=PAGE)):
         for entry_id, fields in page:
             entry = _entry(entry_id, fields)

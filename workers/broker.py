@@ -4,6 +4,7 @@ A wake-up names a subject. Losing one costs seconds (the clock sends another), s
 limits are used; each of those loses, stalls or doubles messages under faults, see docs/decisions/0001.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed, DecodeError
 
+from workers.lines import Lines
+
 QUEUE = "customers"
 ACTOR = "sync_subject"
 # Longer than the longest pause between two fetches of a healthy worker (it polls every 0.2 s); short, because
@@ -21,6 +24,7 @@ HEARTBEAT_TIMEOUT_MS = 20_000
 # Out of a million: look for dead workers' messages at every command instead of at one in a thousand.
 MAINTENANCE_CHANCE = 1_000_000
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
+PAUSE_WHEN_CROWDED_SECONDS = 0.05
 # Put before Dramatiq's script: who is silent is judged by the store's clock. By their own clocks, one machine that is minutes
 # ahead takes the messages of all others away from them, again and again.
 BY_THE_CLOCK_OF_THE_STORE = (
@@ -31,14 +35,29 @@ log = structlog.get_logger()
 
 
 class WakeUpConsumer(_RedisConsumer):
-    """A consumer that survives what the store may answer."""
+    """A consumer that survives what the store may answer, and sorts what it fetches into lines, if its broker has them."""
 
     def __next__(self) -> Any:
+        lines = self.broker.lines
         try:
-            return super().__next__()
+            if lines and not self.message_cache and lines.is_crowded():
+                # What our threads cannot take up yet is for other processes as well, but somebody who is owed little may
+                # be in it.
+                time.sleep(PAUSE_WHEN_CROWDED_SECONDS)
+            message = super().__next__()
+            if lines and message is not None and not lines.wants(*message.args):
+                self.ack(message)
+                return None
         except redis.RedisError as error:
             # Also READONLY, OOM, time-outs, …: the stock consumer thread only survives a ConnectionError.
             raise ConnectionClosed(error) from None
+        return message
+
+    @property
+    def outstanding_message_count(self) -> int:
+        """How many fetched messages keep others from being fetched: with lines none, for they have ends of their own."""
+        count: int = super().outstanding_message_count
+        return 0 if self.broker.lines else count
 
     def ack(self, message: Any) -> None:
         self._tell(super().ack, message)
@@ -64,6 +83,8 @@ class WakeUpConsumer(_RedisConsumer):
 
 class WakeUpBroker(RedisBroker):
     """Dramatiq's Redis broker without delay queues, with the consumer above, and deaf to whatever is no wake-up."""
+
+    lines: Lines | None = None
 
     # How many values Lua may unpack at a time: half of the least that the stock broker reckons with. That one asks the store
     # before its first command, all others waiting under a lock that was made before gevent patched the threads.

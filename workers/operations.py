@@ -3,28 +3,27 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
+from config.integrations import BY_NAME
 from config.keys import IntegrationKeys
-from config.webhook_address import webhook_address
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
-from workers.clients.twikey.session import REFUSED
+from workers import audit
+from workers.clients.twikey.session import forgive_refusal
+from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger
+from workers.ledger.figures import Hour, last_hours
 from workers.ledger.records import Account, DeadLetter, SubjectState
+from workers.registration import address_of
 from workers.services import Services
+from workers.sync.compare import Difference, differences
 
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field: what Twikey has now and what we would send. None = not there."""
-
-    field: str
-    twikey: str | None
-    ours: str | None
+BY_OPERATOR = "paused_by_operator"
+# How much of the latest activity a glance looks at.
+RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,16 @@ class IntegrationView:
     """One integration at a glance."""
 
     id: str
+    label: str
     auto_update: bool
     state: str
+    state_reason: str
+    state_since: datetime | None
     account: Account
     dead: int
     held: int
     oldest_owed: datetime | None
+    last_synced: datetime | None
 
 
 def new_event_id() -> str:
@@ -69,17 +72,19 @@ def subject_of(kind: str, customer_id: str) -> str:
     return f"{kind}:{customer_id}"
 
 
-def refresh(services: Services, integration: str, subject: str) -> str:
+def refresh(services: Services, integration: str, subject: str, *, by: str) -> str:
     """Asks for one customer to be brought up to date, also with auto-update off; answers the event id."""
-    return _mark(services, integration, subject, Cause.OPERATOR)
+    entry = audit.note(services.store, by=by, what="refresh", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.OPERATOR, entry)
 
 
-def replay(services: Services, integration: str, subject: str) -> str | None:
+def replay(services: Services, integration: str, subject: str, *, by: str) -> str | None:
     """Asks for a dead letter to be tried again; None when it is not dead (any more), which is harmless."""
     state = services.ledger(integration).look(subject)
     if state is None or state.story is None:
         return None
-    return _mark(services, integration, subject, Cause.REPLAY)
+    entry = audit.note(services.store, by=by, what="replay", integration=integration, subject=subject)
+    return _mark(services, integration, subject, Cause.REPLAY, entry)
 
 
 def dead_letters(services: Services, integration: str, *, reason: str = "") -> Iterator[DeadLetter]:
@@ -90,46 +95,94 @@ def dead_letters(services: Services, integration: str, *, reason: str = "") -> I
         yield from (letter for letter in page if not reason or letter.story.reason == reason)
 
 
-def discard(services: Services, integration: str, subject: str, why: str) -> bool:
+def discard(services: Services, integration: str, subject: str, why: str, *, by: str) -> bool:
     """Gives a dead letter up, for a reason that is kept; False when it is not dead."""
-    return services.ledger(integration).discard(subject, why)
+    ledger = services.ledger(integration)
+    if not ledger.discard(subject, why):
+        return False
+    entry = audit.note(services.store, by=by, what="discard", integration=integration, subject=subject, after=why)
+    ledger.noted(subject, entry)
+    return True
 
 
-def set_auto_update(services: Services, integration: str, *, on: bool) -> int:
+def set_auto_update(services: Services, integration: str, *, on: bool, by: str) -> int:
     """Turns the option *Import invoices and update customers automatically*; answers how many customers are held."""
     ledger = services.ledger(integration)
+    words = {True: "on", False: "off"}
+    audit.note(
+        services.store,
+        by=by,
+        what="auto_update",
+        integration=integration,
+        before=words[ledger.auto_update()],
+        after=words[on],
+    )
     ledger.set_auto_update(on)
     return ledger.held_count()
 
 
-def resume(services: Services, integration: str) -> None:
-    """Lets held work run again, after the cause (paused, reconnect needed) was mended."""
-    # A login that was refused is not tried again for a while, unless a person says that it was mended.
-    # One that Twikey throttled stays blocked: every further try would only prolong it.
-    blocked = IntegrationKeys(integration).login_blocked
-    if cast(bytes, services.store.get(blocked) or b"").startswith(REFUSED.encode()):
-        services.store.delete(blocked)
-    services.ledger(integration).set_state("active")
+def pause(services: Services, integration: str, *, by: str) -> None:
+    """Holds all work of an integration until it is resumed. What arrives meanwhile is kept. Raises ValueError before it is connected."""
+    if services.ledger(integration).state() == CONNECTING:
+        # Its work is held already; and resuming it would make it active without a connection.
+        raise ValueError(f"{integration} is not connected yet, so nothing runs that could be paused")
+    _set_state(services, integration, PAUSED, by=by, reason=BY_OPERATOR)
+
+
+def resume(services: Services, integration: str, *, by: str) -> None:
+    """Lets held work run again, after the cause (paused, reconnect needed) was mended. Raises ValueError before it is connected."""
+    if (
+        not services.store.exists(IntegrationKeys(integration).token)
+        and services.ledger(integration).state() == CONNECTING
+    ):
+        raise ValueError(f"{integration} is not connected to Teamleader yet: tltw integration connect {integration}")
+    forgive_refusal(services.store, IntegrationKeys(integration))
+    _set_state(services, integration, ACTIVE, by=by)
 
 
 def view(services: Services, integration: str) -> IntegrationView:
     """One integration at a glance."""
+    known = services.integration(integration)
     ledger = services.ledger(integration)
+    standing = ledger.standing()
     return IntegrationView(
         id=integration,
+        label=known.label,
         auto_update=ledger.auto_update(),
-        state=ledger.state(),
+        state=standing.state,
+        state_reason=standing.reason,
+        state_since=standing.since,
         account=ledger.account(),
         dead=ledger.dead_count(),
         held=ledger.held_count(),
         oldest_owed=ledger.oldest_owed(),
+        last_synced=_last_synced(ledger),
     )
+
+
+def last_day(services: Services, integration: str) -> list[Hour]:
+    """What happened in each of the last 24 hours, oldest first; the last one is under way."""
+    return last_hours(services.store, [integration], now=datetime.now(UTC))[integration]
+
+
+def options_shown(services: Services, integration: str) -> dict[str, str]:
+    """The options of an integration that are not at their default, secrets hidden."""
+    texts = services.registry.options_of(integration)
+    return {
+        name: HIDDEN if BY_NAME[name].secret else text
+        for name, text in texts.items()
+        if text and text != BY_NAME[name].default
+    }
+
+
+def audit_log(services: Services, integration: str = "") -> Iterator[audit.Entry]:
+    """Who changed what, newest first; of one integration only when it is named."""
+    return audit.entries(services.store, integration=integration)
 
 
 def address(services: Services, integration: str) -> str:
     """The signed webhook address of an integration. It is a secret."""
-    settings = services.settings
-    return webhook_address(settings.public_url, settings.webhook_keys[0], services.integration(integration).id)
+    return address_of(services, services.integration(integration))
 
 
 def preview(services: Services, integration: str, subject: str) -> Preview:
@@ -159,25 +212,24 @@ def preview(services: Services, integration: str, subject: str) -> Preview:
     )
 
 
-def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None) -> tuple[Difference, ...]:
-    """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
-    if in_twikey is None:
-        return tuple(Difference(field, None, value) for field, value in customer.fields.items())
-    shown = {name: _shown(in_twikey[name]) for name in customer.fields if name in in_twikey}
-    return tuple(
-        Difference(field, shown[field], customer.fields[field])
-        for field in shown
-        if (shown[field] or "") != customer.fields[field]
-    )
+def _set_state(services: Services, integration: str, state: str, *, by: str, reason: str = "") -> None:
+    ledger = services.ledger(integration)
+    audit.note(services.store, by=by, what="state", integration=integration, before=ledger.state(), after=state)
+    ledger.set_state(state, reason)
 
 
-def _shown(value: object) -> str | None:
-    return None if value is None else str(value)
+def _last_synced(ledger: Ledger) -> datetime | None:
+    """When a customer was last brought or found equal, as far as the latest activity tells."""
+    done = (one.at for one in reversed(ledger.activity(newest=RECENT)) if one.what in ("synced", "unchanged"))
+    return next(done, None)
 
 
-def _mark(services: Services, integration: str, subject: str, cause: Cause) -> str:
+def _mark(services: Services, integration: str, subject: str, cause: Cause, entry: str) -> str:
     event_id = new_event_id()
     ledger: Ledger = services.ledger(integration)
-    if ledger.mark(subject, frozenset({cause}), event_id=event_id).wake:
+    wake = ledger.mark(subject, frozenset({cause}), event_id=event_id).wake
+    # If we die before this, the story does not tell who it was; the audit log does.
+    ledger.noted(subject, entry)
+    if wake:
         services.wake(integration, subject)
     return event_id

@@ -1,13 +1,21 @@
-"""Keeps our webhook registered at Teamleader: list, compare, register what is missing. Touches only our own address.
+"""Keeps our webhook registered at Teamleader: list, compare, repair. Touches only addresses of our own.
 
-`webhooks.register` takes an address and event types and answers nothing (facts/teamleader.md §3.8, 2026-11-22).
+`webhooks.register` takes an address and event types and answers nothing; `unregister` removes just the types it names
+(facts/teamleader.md §3.8, 2026-11-22). Both repeat harmlessly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import cast
 
 import structlog
 
-from config.webhook_address import webhook_address
+from config.integrations import Integration
+from config.keys import IntegrationKeys
+from config.webhook_address import addresses_of, webhook_address
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
 from workers.clients.errors import Refused
 from workers.services import Services
 
@@ -20,36 +28,135 @@ EVENT_TYPES = (
     "account.deactivated",
     "account.deleted",
 )
-ADDED_TYPES = ("contact.added", "company.added")
 
 log = structlog.get_logger()
 
 
-def register(services: Services, name: str) -> list[str]:
-    """Registers the event types that are missing for our address; answers those it added."""
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What to tell Teamleader. `stale`: addresses of ours that are no longer the present one, with the types to take off them."""
+
+    missing: tuple[str, ...]
+    unwanted: tuple[str, ...]
+    stale: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.missing or self.unwanted or self.stale)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What came of one look. `vanished`: types that had been registered before and were not there any more."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    refused: tuple[str, ...]
+    vanished: tuple[str, ...]
+
+
+def wanted_types(integration: Integration) -> tuple[str, ...]:
+    return (*EVENT_TYPES, *integration.extra_event_types)
+
+
+def compare(listed: Mapping[str, Set[str]], *, present: str, ours: str, wanted: Iterable[str]) -> Repair:
+    """What is to be done so that Teamleader has the present address with just the wanted types. Pure.
+
+    `ours`: how every address of ours for this integration begins; whatever else is listed is not ours to touch.
+    """
+    there, types = listed.get(present, frozenset()), tuple(wanted)
+    return Repair(
+        missing=tuple(one for one in types if one not in there),
+        unwanted=tuple(sorted(there - set(types))),
+        stale=tuple(
+            (address, tuple(sorted(of)))
+            for address, of in listed.items()
+            if address.startswith(ours) and address != present and of
+        ),
+    )
+
+
+def register(services: Services, name: str) -> Kept:
+    """Repairs what Teamleader has registered for this integration. Raises what the client raises; doing it again goes on.
+
+    The new address is registered before an old one is taken off, and only when Teamleader took all of the new.
+    """
     integration = services.integration(name)
-    wanted = (*EVENT_TYPES, *(ADDED_TYPES if integration.sync_added else ()))
-    address = webhook_address(services.settings.public_url, services.settings.webhook_keys[0], name)
-    teamleader = services.tools(name).teamleader
-    present = _registered(teamleader.call("webhooks.list", {}), address)
-    added = []
-    for type_ in wanted:
-        if type_ in present:
-            continue
+    present = address_of(services, integration)
+    call = services.tools(name).teamleader.call
+    listed = _listed(call("webhooks.list", {}))
+    repair = compare(
+        listed,
+        present=present,
+        ours=addresses_of(services.settings.public_url, name),
+        wanted=wanted_types(integration),
+    )
+    vanished = _vanished(services, name, present, listed.get(present, frozenset()))
+    added, refused = [], []
+    for type_ in repair.missing:
         try:
             # One by one, so that a single refused type does not sink the rest.
-            teamleader.call("webhooks.register", {"url": address, "types": [type_]})
+            call("webhooks.register", {"url": present, "types": [type_]})
             added.append(type_)
-        except Refused as refused:
-            log.exception("Teamleader refuses to register an event type.", event_type=type_, status=refused.status)
-    if added:
-        log.info("Registered for webhooks.", integration=name, event_types=added)
-    return added
+        except Refused as no:
+            refused.append(type_)
+            log.error("Teamleader refuses to register an event type.", event_type=type_, status=no.status)
+    off = [(present, repair.unwanted)] if repair.unwanted else []
+    if not refused:
+        off += repair.stale
+    for address, types in off:
+        call("webhooks.unregister", {"url": address, "types": list(types)})
+    _remember(services, name, present, set(wanted_types(integration)) - set(refused))
+    if added or off:
+        log.info("Registered for webhooks.", integration=name, event_types=added, addresses_removed=len(repair.stale))
+    return Kept(tuple(added), tuple(one for _, types in off for one in types), tuple(refused), vanished)
 
 
-def _registered(answer: Mapping[str, object], address: str) -> set[str]:
-    """The event types that Teamleader lists for our address; whatever else it lists is not ours to touch."""
+def unregister(services: Services, name: str) -> int:
+    """Takes every address of ours off at Teamleader; answers how many. For an integration that is removed."""
+    call = services.tools(name).teamleader.call
+    listed = _listed(call("webhooks.list", {}))
+    ours = {
+        one: types for one, types in listed.items() if one.startswith(addresses_of(services.settings.public_url, name))
+    }
+    for address, types in ours.items():
+        call("webhooks.unregister", {"url": address, "types": sorted(types)})
+    return len(ours)
+
+
+def address_of(services: Services, integration: Integration) -> str:
+    """The present signed webhook address. It is a secret."""
+    settings = services.settings
+    return webhook_address(settings.public_url, settings.webhook_keys[0], integration.id, integration.address_version)
+
+
+def _vanished(services: Services, name: str, address: str, there: Set[str]) -> tuple[str, ...]:
+    known = cast(bytes | None, services.store.get(IntegrationKeys(name).registered))
+    remembered_address, _, types = (known or b"").decode().partition(" ")
+    if remembered_address != _digest(address):  # another address since: nothing to miss
+        return ()
+    gone = tuple(sorted(set(types.split()) - there))
+    if gone:
+        raise_alert(services.store, Kind.REGISTRATION_LOST, name, times=len(gone))
+        log.error("Webhook registrations of ours had vanished at Teamleader.", integration=name, event_types=gone)
+    return gone
+
+
+def _remember(services: Services, name: str, address: str, types: Set[str]) -> None:
+    services.store.set(IntegrationKeys(name).registered, " ".join([_digest(address), *sorted(types)]))
+
+
+def _digest(address: str) -> str:
+    return sha256(address.encode()).hexdigest()[:16]
+
+
+def _listed(answer: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """The event types by address, as `webhooks.list` answers them."""
     listed = answer.get("data")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-    ours = [entry.get("types") for entry in entries if entry.get("url") == address]
-    return {str(type_) for types in ours if isinstance(types, list) for type_ in types}
+    found: dict[str, frozenset[str]] = {}
+    for entry in entries:
+        address, types = entry.get("url"), entry.get("types")
+        if isinstance(address, str) and isinstance(types, list):
+            found[address] = found.get(address, frozenset()) | {str(one) for one in types}
+    return found

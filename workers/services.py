@@ -2,18 +2,18 @@
 
 import threading
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from functools import partial
 
 import redis
 import structlog
 
 from config.embedded import NoStore, running
 from config.integrations import Integration
-from config.keys import INTEGRATIONS, IntegrationKeys
+from config.keys import IntegrationKeys
+from config.registry import Registry
 from config.secrets import Cipher
-from config.settings import Settings, SettingsWrong
+from config.settings import Settings
 from config.store import connect, queue_url
-from mapping import MappingSettings
 from workers.broker import WakeUpBroker, make_broker, wake
 from workers.clients.http import Http, origin_of
 from workers.clients.teamleader.client import TeamleaderClient
@@ -21,14 +21,11 @@ from workers.clients.teamleader.oauth import TokenStore
 from workers.clients.teamleader.rate_limit import CallBudget
 from workers.clients.twikey.client import TwikeyClient
 from workers.clients.twikey.session import Session
+from workers.integrations import addresses_of, describe, mapping_settings
 from workers.ledger import Ledger, Scripts
 from workers.sync.run import Tools
 
 log = structlog.get_logger()
-
-
-class UnknownIntegration(Exception):
-    """There is no integration of this name."""
 
 
 def store_url(settings: Settings) -> str:
@@ -44,8 +41,21 @@ def store_url(settings: Settings) -> str:
 
 
 @dataclass(slots=True)
+class Allowed:
+    """Where this process may call: the configured addresses of its integrations, and nothing else."""
+
+    origins: frozenset[str] = frozenset()
+
+    def __call__(self, origin: str) -> bool:
+        return origin in self.origins
+
+
+@dataclass(slots=True)
 class Services:
-    """What one process works with. Close it when done."""
+    """What one process works with. Close it when done.
+
+    `integrations`, `integration`, `ledger` and `tools` cost one round trip: they ask whether any integration was changed.
+    """
 
     settings: Settings
     store: "redis.Redis"
@@ -53,27 +63,34 @@ class Services:
     broker: WakeUpBroker
     http: Http
     cipher: Cipher
+    registry: Registry
+    allowed: Allowed
+    _known: dict[str, Integration] = field(default_factory=dict)
+    _revision: int = -1
     _tools: dict[str, Tools] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def integrations(self) -> list[Integration]:
-        return [self.settings.integration]
+        """All that can be read, by name."""
+        self._look_for_changes()
+        return list(self._known.values())
 
     def integration(self, name: str) -> Integration:
-        for integration in self.integrations():
-            if integration.id == name:
-                return integration
-        raise UnknownIntegration(f"There is no integration named {name!r}.")
+        """Raises `UnknownIntegration`, or why it cannot be read: `SecretUnreadable`, `OptionsWrong`."""
+        self._look_for_changes()
+        return self._known[name] if name in self._known else self.registry.get(name)
 
     def ledger(self, name: str) -> Ledger:
         return Ledger(self.scripts, name, calls_per_minute=self.integration(name).teamleader.calls_per_minute)
 
     def tools(self, name: str) -> Tools:
-        """The tools of an integration, made once: clients keep their connections and tokens."""
-        with self._lock:
-            if name not in self._tools:
-                self._tools[name] = self._make_tools(self.integration(name))
-            return self._tools[name]
+        """The tools of an integration as it is now. Raises as `integration` does."""
+        return self._tools_for(self.integration(name))
+
+    def tools_as_known(self, name: str) -> Tools:
+        """The tools of an integration without asking whether it was changed: a claim will tell (`Claim.revision`)."""
+        known = self._tools.get(name)
+        return known or self.tools(name)
 
     def tokens(self, integration: Integration) -> TokenStore:
         keys = IntegrationKeys(integration.id)
@@ -91,62 +108,54 @@ class Services:
         self.broker.client.close()
         self.store.close()
 
+    def _look_for_changes(self) -> None:
+        revision = self.registry.revision()
+        if revision == self._revision:
+            return
+        with self._lock:
+            # A change between the two reads is seen again at the next look.
+            known = self.registry.all(self._known)
+            self.allowed.origins = frozenset(origin_of(url) for one in known.values() for url in addresses_of(one))
+            self._known, self._revision = known, revision
+
+    def _tools_for(self, integration: Integration) -> Tools:
+        with self._lock:
+            known = self._tools.get(integration.id)
+            if known is None or known.integration != integration:
+                known = self._tools[integration.id] = self._make_tools(integration)
+            return known
+
     def _make_tools(self, integration: Integration) -> Tools:
         keys = IntegrationKeys(integration.id)
         budget = CallBudget(self.store, keys, calls_per_minute=integration.teamleader.calls_per_minute)
         session = Session(self.store, keys, self.cipher, integration.twikey, self.http)
         return Tools(
             integration=integration,
-            ledger=self.ledger(integration.id),
+            ledger=Ledger(self.scripts, integration.id, calls_per_minute=integration.teamleader.calls_per_minute),
             teamleader=TeamleaderClient(self.http, integration.teamleader, self.tokens(integration), budget),
             twikey=TwikeyClient(self.http, integration.twikey, session),
             mapping=mapping_settings(integration),
-            wake=lambda subject: self.wake(integration.id, subject),
+            wake=partial(self.wake, integration.id),
+            renewed=partial(self.tools, integration.id),
         )
-
-
-def mapping_settings(integration: Integration) -> MappingSettings:
-    return MappingSettings(
-        customer_number_prefix=integration.customer_number_prefix,
-        profile=integration.profile,
-        default_language=integration.default_language,
-        default_country=integration.default_country,
-        cc_parameter=integration.cc_parameter,
-        clear_empty=integration.clear_empty,
-    )
 
 
 def open_services(settings: Settings) -> Services:
     """Connects to the store and makes the services; raises `NoStore`, `SettingsWrong` or `redis.RedisError`."""
-    check(settings.integration)
     url = store_url(settings)
     store = connect(url)
-    scripts = Scripts(store)
+    cipher = Cipher(settings.secret_keys)
+    allowed = Allowed()
     services = Services(
         settings=settings,
         store=store,
-        scripts=scripts,
+        scripts=Scripts(store),
         broker=make_broker(connect(queue_url(url, settings.queue_redis_url))),
-        http=Http(allowed=_origins(settings.integration)),
-        cipher=Cipher(settings.secret_keys),
+        http=Http(allowed),
+        cipher=cipher,
+        registry=Registry(store, cipher, settings.teamleader),
+        allowed=allowed,
     )
-    for integration in services.integrations():
-        store.sadd(INTEGRATIONS, integration.id)
-        services.ledger(integration.id).begin(auto_update=integration.auto_update)
+    if settings.first:
+        describe(services, settings.first)
     return services
-
-
-def check(integration: Integration) -> None:
-    """Judges the settings that only mapping and clients understand; raises `SettingsWrong`. Every process asks first."""
-    try:
-        mapping_settings(integration)
-        for url in _origins(integration):
-            origin_of(url)
-    except ValueError as error:
-        raise SettingsWrong({f"integration {integration.id}": str(error)}) from None
-
-
-def _origins(integration: Integration) -> list[str]:
-    """The only places that may be called: scheme, host and port of the configured addresses."""
-    urls = (integration.teamleader.api_url, integration.teamleader.auth_url, integration.twikey.api_url)
-    return ["{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in urls]

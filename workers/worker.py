@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from types import FrameType
+from typing import Any, cast
 
 import dramatiq
 import redis
@@ -15,6 +16,8 @@ import structlog
 from dramatiq.errors import ConnectionClosed
 
 from workers import actors
+from workers.broker import WakeUpBroker
+from workers.lines import Lines
 from workers.services import Services
 
 DRAIN_MS = 18_000
@@ -35,11 +38,8 @@ def run_worker(services: Services) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    actors.declare(services.broker, services.tools)
-    worker = dramatiq.Worker(services.broker, worker_threads=services.settings.worker_threads, worker_timeout=POLL_MS)
-    # One message per thread in memory: a killed worker takes few with it.
-    worker.queue_prefetch = services.settings.worker_threads
-    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_AFTER_SECONDS
+    actors.declare(services.broker, services.tools_as_known)
+    worker = make_worker(services.broker, services.settings.worker_threads)
     worker.start()
     log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
@@ -48,11 +48,30 @@ def run_worker(services: Services) -> int:
             os._exit(1)
     log.info("Worker draining.")
     try:
-        worker.stop(timeout=DRAIN_MS)
+        stop_worker(worker)
     except (redis.RedisError, ConnectionClosed):
         log.warning("The store was away while stopping; the clock wakes again what was left.")
     log.info("Worker stopped.")
     return 0
+
+
+def make_worker(broker: WakeUpBroker, threads: int) -> dramatiq.Worker:
+    """Dramatiq's worker, whose threads are shared fairly between the integrations (`lines`)."""
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
+    # As many at a time as threads could take up.
+    worker.queue_prefetch = threads
+    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_AFTER_SECONDS
+    broker.lines = Lines(threads)
+    worker.work_queue = cast(Any, broker.lines)
+    return worker
+
+
+def stop_worker(worker: dramatiq.Worker) -> None:
+    """Lets every thread finish what it has in hand, and gives back what only waits."""
+    for thread in worker.workers:
+        thread.stop()
+    cast(Lines, worker.work_queue).send_home()
+    worker.stop(timeout=DRAIN_MS)
 
 
 def dead_threads(worker: dramatiq.Worker) -> list[str]:

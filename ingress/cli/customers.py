@@ -6,12 +6,48 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, refuse
-from workers import operations
-from workers.ledger.records import SubjectState
+from ingress.cli.shared import (
+    FAILED,
+    NOT_FOUND,
+    answer,
+    command,
+    console,
+    integration_option,
+    json_option,
+    refuse,
+    span,
+    when,
+    who,
+)
+from workers import operations, operations_customers
+from workers.ledger.records import Cause, SubjectState
+from workers.operations_customers import OWED, Line
 from workers.services import Services
 
 KIND = click.Choice(operations.KINDS)
+CAUSES = {
+    Cause.WEBHOOK: "edited in Teamleader",
+    Cause.ADDED: "added in Teamleader",
+    Cause.INVOICE: "an invoice",
+    Cause.INVOICE_MANUAL: "an invoice imported by hand",
+    Cause.OPERATOR: "an operator asked for it",
+    Cause.REPLAY: "an operator replayed it",
+    Cause.SWEEP: "a sweep",
+    Cause.DELETED: "deleted in Teamleader",
+}
+WHATS = {
+    OWED: "on its way",
+    "synced": "brought to Twikey",
+    "unchanged": "Twikey had everything already",
+    "skipped": "skipped",
+    "gone": "gone from Teamleader",
+    "dead": "dead letter",
+    "retry": "failed, to be tried again",
+    "defer": "had to wait",
+    "again": "done, but changed meanwhile: once more",
+    "verify": "done, to be looked at once more",
+    "lost": "overtaken by another worker: once more",
+}
 
 
 @click.command()
@@ -27,7 +63,7 @@ def sync(services: Services, kind: str, customer_id: str, wait: bool, name: str,
     With auto-update off, CC and a changed invoicing address are not carried over: change those in Twikey by hand.
     """
     subject = operations.subject_of(kind, customer_id)
-    event_id = operations.refresh(services, name, subject)
+    event_id = operations.refresh(services, name, subject, by=who())
     state = _wait_for_end(services, name, subject) if wait else services.ledger(name).look(subject)
     answer({"event": event_id, "state": state}, as_json=as_json, text=_sentence(state))
     if wait and (state is None or state.owed or state.story):
@@ -49,6 +85,34 @@ def preview(services: Services, kind: str, customer_id: str, name: str, as_json:
         _show(found)
     if found.problems:
         refuse("This customer cannot be sent to Twikey until the above is mended.", FAILED)
+
+
+@click.command()
+@click.argument("kind", type=KIND)
+@click.argument("customer_id", metavar="ID")
+@integration_option
+@json_option
+@command
+def story(services: Services, kind: str, customer_id: str, name: str, as_json: bool) -> None:
+    """Tell the story of one customer, newest first: what came in, what became of it and why, who pressed what."""
+    found = operations_customers.story(services, name, operations.subject_of(kind, customer_id))
+    if found.state is None:
+        refuse(f"Nothing was ever heard of {found.subject}. Bring it over: tltw sync {kind} {customer_id}", NOT_FOUND)
+    text = "\n".join([_sentence(found.state), *map(_line, found.lines)])
+    answer(found, as_json=as_json, text=text)
+
+
+def _line(line: Line) -> str:
+    """One line of a story."""
+    if line.by:
+        said = f"{line.by}: {line.what}" + (f" ({line.after})" if line.after else "")
+    else:
+        why = ", ".join(CAUSES[cause] for cause in sorted(line.causes))
+        times = f" {line.times} times, the last one then" if line.times > 1 and line.what != OWED else ""
+        said = f"{WHATS[line.what]}{f' ({line.reason})' if line.reason else ''}{times}{f'; because of: {why}' if why else ''}"
+    if line.waited is not None and line.worked is not None:
+        said += f"; {span(line.waited)} after the first event, {span(line.worked)} of it at work"
+    return f"{when(line.at)}  {said}"
 
 
 def _wait_for_end(services: Services, name: str, subject: str) -> SubjectState | None:

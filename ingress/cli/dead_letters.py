@@ -14,6 +14,7 @@ from ingress.cli.shared import (
     json_option,
     refuse,
     when,
+    who,
 )
 from workers import operations
 from workers.ledger.records import DeadLetter
@@ -88,7 +89,7 @@ def replay(
     if dry_run:
         answer({"would_replay": list(subjects)}, as_json=as_json, text=f"{len(subjects)} would be replayed.")
         return
-    replayed = [subject for subject in subjects if operations.replay(services, name, subject)]
+    replayed = [subject for subject in subjects if operations.replay(services, name, subject, by=who())]
     missing = sorted(set(subjects) - set(replayed))
     text = f"{len(replayed)} replayed." + (f" Not dead (any more): {', '.join(missing)}" if missing else "")
     answer({"replayed": replayed, "not_dead": missing}, as_json=as_json, text=text)
@@ -104,7 +105,7 @@ def replay(
 @command
 def discard(services: Services, subject: str, why: str, name: str, as_json: bool) -> None:
     """Give one dead letter up. The next edit in Teamleader syncs the customer all the same."""
-    if not operations.discard(services, name, subject, why):
+    if not operations.discard(services, name, subject, why, by=who()):
         refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
     answer({"discarded": subject}, as_json=as_json, text=f"{subject} was given up.")
 

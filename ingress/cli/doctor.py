@@ -7,16 +7,20 @@ from datetime import UTC, datetime, timedelta
 import click
 import redis
 
+from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
+from config.secrets import SecretUnreadable
 from config.store import clock_problem_here, durability_problems
-from ingress.cli.shared import FAILED, answer, command, console, integration_option, json_option, when
-from workers import operations
+from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
+from workers import operations, operations_bulk
+from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
-from workers.clock import learn_account
 from workers.services import Services
 
 CLOCK_SILENT_SECONDS = 10
 OVERDUE = timedelta(minutes=5)
+# A job that a bulk process looks after is looked at more often than this.
+SOMEBODY_IS_THERE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,19 @@ class Check:
 
 
 @click.command()
-@integration_option
+@click.option("--integration", "only", default=None, help="Only this one; otherwise all of them are looked at.")
 @json_option
 @command
-def doctor(services: Services, name: str, as_json: bool) -> None:
+def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
     checks = [Check("settings", True, "All settings are there and well-formed.")]
-    checks += _checks(services, name)
+    checks += [_store(services), _clock(services), machine_clock(services)]
+    names = [chosen(services, only)] if only else services.registry.ids()
+    if not names:
+        checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
+    for name in names:
+        found = list(_of_integration(services, name))
+        checks += found if len(names) == 1 else _in_short(name, found)
     if as_json:
         answer(checks, as_json=True)
     else:
@@ -45,15 +55,26 @@ def doctor(services: Services, name: str, as_json: bool) -> None:
         raise SystemExit(FAILED)
 
 
-def _checks(services: Services, name: str) -> Iterator[Check]:
-    yield _store(services)
-    yield _clock(services)
-    yield machine_clock(services)
+def _in_short(name: str, found: list[Check]) -> Iterator[Check]:
+    """Of one among many: what is wrong, or that all is well."""
+    wrong = [check for check in found if not check.ok]
+    yield from (Check(f"{name}: {check.name}", False, check.sentence) for check in wrong)
+    if not wrong:
+        yield Check(name, True, "All is well.")
+
+
+def _of_integration(services: Services, name: str) -> Iterator[Check]:
+    try:
+        services.integration(name)
+    except (SecretUnreadable, OptionsWrong) as wrong:
+        yield Check("integration", False, str(wrong))
+        return
     yield _try("teamleader", lambda: _teamleader(services, name))
     yield _try("twikey", lambda: _twikey(services, name))
     yield _books(services, name)
     yield _state(services, name)
     yield _backlog(services, name)
+    yield _sweep(services, name)
     yield _dead(services, name)
 
 
@@ -87,6 +108,24 @@ def _backlog(services: Services, name: str) -> Check:
         "backlog",
         False,
         f"Work has been overdue since {when(oldest)}. Is a worker running? See the log of `tltw worker`.",
+    )
+
+
+def _sweep(services: Services, name: str) -> Check:
+    ledger = services.ledger(name)
+    if not ledger.auto_update() or ledger.state() != "active":
+        return Check("sweep", True, "Nothing is swept while auto-update is off or the integration is held.")
+    now, until = datetime.now(UTC), operations_bulk.swept_until(services, name)
+    if now - until < operations_bulk.LATE:
+        return Check("sweep", True, "Edits whose webhook was lost are found within minutes.")
+    job = operations_bulk.job(services, name, "sweep")
+    if job and not job.is_over and job.next_turn and now - job.next_turn < SOMEBODY_IS_THERE:
+        return Check("sweep", True, "A long sweep is under way: tltw jobs show sweep")
+    return Check(
+        "sweep",
+        False,
+        f"The last complete sweep began {when(until)}, so edits whose webhook was lost since are not found. "
+        "Is `tltw run` (or `tltw bulk`) running? See: tltw jobs show sweep",
     )
 
 

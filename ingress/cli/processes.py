@@ -1,4 +1,7 @@
-"""Commands that are processes: the ones of the Procfile, and `run`, which runs them all."""
+"""Commands that are processes: the ones of the Procfile, and `run`, which runs them all.
+
+Each imports what only it needs when it is called: a worker that was killed need not load the console to be back.
+"""
 
 import os
 import signal
@@ -11,14 +14,12 @@ from cryptography.fernet import Fernet
 
 from config import log as logging_setup
 from config.embedded import EmbeddedStore, NoStore
-from config.settings import Settings, SettingsWrong
+from config.settings import Settings
 from config.store import connect, durability_problems
 from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
-from ingress.webhooks import server
-from workers.clock import Clock
-from workers.services import Services, check, open_services, store_url
-from workers.worker import run_worker
+from workers.integrations import checked
+from workers.services import Services, open_services, store_url
 
 log = structlog.get_logger()
 
@@ -38,7 +39,10 @@ def run(procfile: Path) -> None:
         _check_store(store.start() if store else settings.redis_url)
         supervisor.start()
         log.info(
-            "Running.", webhooks=f"http://{settings.web_host}:{settings.web_port}", processes=list(supervisor.commands)
+            "Running.",
+            webhooks=f"http://{settings.web_host}:{settings.web_port}",
+            console=settings.console_url,
+            processes=list(supervisor.commands),
         )
         supervisor.watch()
     except NoStore as none:
@@ -53,27 +57,58 @@ def run(procfile: Path) -> None:
 @click.command()
 def web() -> None:
     """Run the web process: receives webhooks, checks them and puts them into the ledger."""
+    from ingress.webhooks import server
+
     settings = _begin("web")
     try:
         url = store_url(settings)
     except NoStore as none:
         refuse(str(none), NO_STORE)
+    try:
+        # Makes the store agree with the environment, so that the very first webhook finds its integration.
+        open_services(settings).close()
+    except redis.RedisError as error:
+        log.warning("The store is away; senders are asked to come back until it is there.", error=type(error).__name__)
     server.run(settings, url)
 
 
 @click.command()
 def worker() -> None:
     """Run a worker process: brings customers from Teamleader to Twikey."""
+    from workers.worker import run_worker
+
     raise SystemExit(run_worker(_open(_begin("worker"))))
+
+
+@click.command()
+def bulk() -> None:
+    """Run a bulk process: sweeps, comparisons and other work on whole accounts, pacing itself behind live work."""
+    from workers.bulk.runner import run_bulk
+
+    raise SystemExit(run_bulk(_open(_begin("bulk"))))
 
 
 @click.command()
 def clock() -> None:
     """Run the clock process: wakes what is due, keeps tokens and registration fresh."""
+    from workers.clock import Clock
+
     ticking = Clock(_open(_begin("clock")))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ticking.stop())
     ticking.run()
+
+
+@click.command()
+def console() -> None:
+    """Run the console: the pages for operators, on a port of their own."""
+    from ingress.console import server as console_server
+    from ingress.console.app import create_app as create_console
+
+    settings = _begin("console")
+    # Opened after gunicorn has forked; asked for here first, so that what is missing is said in a sentence.
+    _open(settings).close()
+    console_server.run(settings, lambda: create_console(open_services(settings)))
 
 
 @click.command("new-key")
@@ -85,9 +120,9 @@ def new_key() -> None:
 def _begin(process: str) -> Settings:
     settings = load_settings()
     try:
-        check(settings.integration)
-    except SettingsWrong as wrong:
-        refuse(str(wrong), SETTINGS)
+        checked(settings)
+    except ValueError as wrong:
+        refuse(f"These settings need attention:\n  {wrong}", SETTINGS)
     logging_setup.setup(settings.log_format, process=process)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return settings

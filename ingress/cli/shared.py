@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+import getpass
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -14,14 +16,14 @@ from rich.console import Console
 
 from config import log, settings
 from config.embedded import NoStore
+from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.clients.errors import ApiFailure, NotFound
-from workers.services import Services, UnknownIntegration, open_services
+from workers.ledger.records import Cause
+from workers.services import Services, open_services
 
+# What they mean is in the help of `tltw`.
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
-EXIT_CODES = """\b
-Exit codes: 0 done · 1 checked and not well, or nothing was done · 2 wrong settings or usage
-            3 not found · 4 the store cannot be reached · 5 Teamleader or Twikey did not help"""
 
 console = Console(highlight=False)
 P = ParamSpec("P")
@@ -76,20 +78,61 @@ def command(function: Callable[Concatenate[Services, P], None]) -> Callable[P, N
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with services() as opened:
+            for name, given in kwargs.items():
+                if isinstance(given, Asked):
+                    kwargs[name] = chosen(opened, given.name)
             function(opened, *args, **kwargs)
 
     return run
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """The integration that a command line names, or none: which one that is, only the store can tell (`command` asks it)."""
+
+    name: str | None
+
+
+def asked_for(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Asked:
+    """The callback of every parameter that names an integration."""
+    return Asked(value)
 
 
 def integration_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--integration",
         "name",
-        envvar="TLTW_INTEGRATION",
-        default="default",
-        show_default=True,
-        help="Which integration.",
+        callback=asked_for,
+        help="Which integration; needed when there are several and TLTW_INTEGRATION names none.",
     )(function)
+
+
+def chosen(services: Services, name: str | None) -> str:
+    """The integration a command is about: the named one, the one of the settings, or the only one there is."""
+    known = services.registry.ids()
+    if name is None and services.settings.default_integration in known:
+        return services.settings.default_integration
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None:
+        refuse(_which(known), NOT_FOUND if not known else SETTINGS)
+    if name not in known:
+        refuse(str(UnknownIntegration(name, known)), NOT_FOUND)
+    return name
+
+
+def _which(known: list[str]) -> str:
+    if not known:
+        return "There is no integration yet. Add one: tltw integration add NAME"
+    return f"There are several integrations: say --integration and one of {', '.join(known)}."
+
+
+def who() -> str:
+    """Who gives the command, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return f"cli:{os.getuid()}"
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")
@@ -104,14 +147,26 @@ def answer(value: object, *, as_json: bool, text: str | None = None) -> None:
 
 
 def plain(value: object) -> object:
-    """Anything of ours as JSON types."""
+    """Anything of ours as JSON types: times in ISO 8601, durations in seconds, causes by name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Cause):
+        return value.name.lower()
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def span(duration: timedelta) -> str:
+    """A duration for a person, in the largest unit that tells it roughly."""
+    seconds = duration.total_seconds()
+    if seconds >= 5400:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds >= 90 else f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def when(moment: datetime | None) -> str:

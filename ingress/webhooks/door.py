@@ -4,21 +4,25 @@ Made once per web process, after the fork. Making it opens no connection, so the
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 import redis
 import structlog
 
-from config.integrations import Integration
 from config.keys import IntegrationKeys
+from config.registry import Doorplate, doorplate
 from ingress.webhooks.refusals import Reason, Refused
 from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import raise_alert
 from workers.ledger import Cause, Ledger, Marked, Scripts
 
 # After this the sender has waited enough: the clock sends the wake-up within a quarter of a second.
 WAKE_WITHIN_SECONDS = 1.0
+# How long a change of an integration (another event type, a removal) may take to reach this process.
+DOORPLATE_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -28,23 +32,31 @@ class Door:
     """The way from the routes into the service. All that touches the store raises `redis.RedisError`."""
 
     scripts: Scripts
-    integrations: Mapping[str, Integration]
     webhook_keys: Sequence[str] = field(repr=False)
+    expected: frozenset[str] = frozenset()
+    """Integrations that another process of ours is about to put into the store: ask their senders to come back."""
     event_secrets: EventSecrets = field(default_factory=lambda: EventSecrets(()))
     relay: RelayHmac | None = None
     wake: Callable[[str, str], None]
     _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False)
     _accounts: dict[str, str] = field(default_factory=dict, repr=False)
+    _doorplates: dict[str, tuple[float, Doorplate]] = field(default_factory=dict, repr=False)
 
     @property
     def store(self) -> "redis.Redis":
         return self.scripts.store
 
-    def integration(self, name: str) -> Integration:
-        """The integration of this name; raises `Refused`."""
-        if name not in self.integrations:
-            raise Refused(Reason.NOT_FOUND)
-        return self.integrations[name]
+    def integration(self, name: str) -> Doorplate:
+        """The integration of this name; raises `Refused`. Asked only after a signature held, so nobody can make us look up names."""
+        read_at, known = self._doorplates.get(name, (0.0, None))
+        if known and time.monotonic() - read_at < DOORPLATE_SECONDS:
+            return known
+        found = doorplate(self.store, name)
+        if found is None:
+            self._doorplates.pop(name, None)
+            raise Refused(Reason.ACCOUNT_UNKNOWN if name in self.expected else Reason.NOT_FOUND)
+        self._doorplates[name] = (time.monotonic(), found)
+        return found
 
     def check_account(self, integration: str, account: str) -> None:
         """Raises `Refused` unless the webhook is of the Teamleader account that this integration is connected to.
@@ -58,6 +70,7 @@ class Door:
             raise Refused(Reason.ACCOUNT_UNKNOWN)
         self._accounts[integration] = known.decode()
         if account != known.decode():
+            raise_alert(self.store, Kind.FOREIGN_ACCOUNT, integration)
             raise Refused(Reason.WRONG_ACCOUNT)
 
     def mark(self, integration: str, subject: str, cause: Cause, *, event_id: str, seen_id: str = "") -> Marked:
@@ -65,22 +78,18 @@ class Door:
         began = time.monotonic()
         ledger = self._ledger(integration)
         marked = ledger.mark(subject, frozenset({cause}), event_id=event_id, seen_id=seen_id)
+        if marked.closed:
+            raise Refused(Reason.NOT_FOUND)
         if marked.wake and time.monotonic() - began < WAKE_WITHIN_SECONDS:
             self._wake(integration, subject)
         return marked
 
-    def pause(self, integration: str) -> None:
+    def pause(self, integration: str, reason: str) -> None:
         """Holds the work of an integration until an operator resumes it. What is owed stays owed."""
-        self._ledger(integration).set_state("paused")
+        self._ledger(integration).change_state(before="active", after="paused", reason=reason)
 
     def _ledger(self, name: str) -> Ledger:
-        if name not in self._ledgers:
-            integration = self.integrations[name]
-            ledger = Ledger(self.scripts, name, calls_per_minute=integration.teamleader.calls_per_minute)
-            # The first event may come before a worker or clock gave the integration its first options.
-            ledger.begin(auto_update=integration.auto_update)
-            self._ledgers[name] = ledger
-        return self._ledgers[name]
+        return self._ledgers.setdefault(name, Ledger(self.scripts, name))
 
     def _wake(self, integration: str, subject: str) -> None:
         try:

@@ -1,10 +1,11 @@
 """What an event means: which subject to look at and why. Bodies in, decisions out; no I/O, no data of customers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.parse import EXTRA_EVENT_TYPES
 from ingress.webhooks.refusals import Reason, Refused
 from workers.ledger import Cause
 
@@ -21,7 +22,9 @@ CAUSES: dict[str, Cause] = {
     "contact.added": Cause.ADDED,
     "company.added": Cause.ADDED,
     "invoice.booked": Cause.INVOICE,
+    "invoice.updated": Cause.INVOICE,
 }
+
 PAUSING = ("account.deactivated", "account.deleted")
 
 
@@ -69,16 +72,15 @@ def read_teamleader(body: Mapping[str, Any]) -> TeamleaderEvent:
     return TeamleaderEvent(type_, account, _subject(body, type_) if type_ in CAUSES else None)
 
 
-def decide_teamleader(event: TeamleaderEvent, *, sync_added: bool) -> Decision:
+def decide_teamleader(event: TeamleaderEvent, *, extra_event_types: Collection[str]) -> Decision:
     """What to do about a webhook that is authentic and for this account."""
     if event.type in PAUSING:
         return Pause(event.type)
     if event.subject is None:
         return Ignore("unknown_event_type")
-    cause = CAUSES[event.type]
-    if cause is Cause.ADDED and not sync_added:
-        return Ignore("added_not_synced")
-    return Look(event.subject, cause)
+    if event.type in EXTRA_EVENT_TYPES and event.type not in extra_event_types:
+        return Ignore("event_type_not_wanted")
+    return Look(event.subject, CAUSES[event.type])
 
 
 def read_invoice_imported(body: Mapping[str, Any]) -> Look | Ignore:

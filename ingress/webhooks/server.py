@@ -1,18 +1,16 @@
 """Runs the web process: gunicorn with two workers, gevent where it exists; each worker builds its own application."""
 
 import importlib.util
-import signal
 from collections.abc import Callable
 from typing import Any, Literal
 
 import structlog
 from flask import Flask
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
 
 from config.settings import Settings
 from config.store import connect_ingress, queue_url
 from ingress.in_time import InTimeStore, best_limit
+from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
@@ -39,7 +37,7 @@ def make_door(settings: Settings, store_url: str) -> Door:
     broker = make_broker(queue)
     return Door(
         scripts=Scripts(store),
-        integrations={settings.integration.id: settings.integration},
+        expected=frozenset({settings.first.id} if settings.first else ()),
         webhook_keys=settings.webhook_keys,
         event_secrets=EventSecrets(settings.event_secrets),
         relay=_relay(settings),
@@ -49,14 +47,14 @@ def make_door(settings: Settings, store_url: str) -> Door:
 
 def serve(app_factory: Callable[[], Flask], *, host: str, port: int, workers: int = WORKERS) -> None:
     """Runs gunicorn. The factory is called in each worker, after the fork and after gevent has patched the sockets."""
-    _Gunicorn(app_factory, options(host, port, workers)).run()
+    Gunicorn(app_factory, options(host, port, workers)).run()
 
 
 def options(host: str, port: int, workers: int) -> dict[str, Any]:
     """gunicorn's settings, by its own names. https://docs.gunicorn.org/en/stable/settings.html (2026-11-23)"""
     gevent = importlib.util.find_spec("gevent") is not None
     return {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "bind": bind(host, port),
         "workers": workers,
         "worker_class": f"ingress.webhooks.{'gevent' if gevent else 'thread'}_worker.Worker",
         "threads": 1 if gevent else THREADS_WITHOUT_GEVENT,
@@ -72,18 +70,13 @@ def options(host: str, port: int, workers: int) -> dict[str, Any]:
         "preload_app": False,
         # Paths hold tokens.
         "accesslog": None,
-        "logger_class": _StandardLogging,
+        "logger_class": StandardLogging,
         # By default all gunicorns of a user share one control socket, and it needs a writable home.
         "control_socket_disable": True,
         "proc_name": "tltw-web",
-        "post_fork": _end_when_told,
+        "post_fork": end_when_told,
         "when_ready": lambda _server: log.info("Listening for webhooks.", host=host, port=port),
     }
-
-
-def _end_when_told(_arbiter: object, _worker: object) -> None:
-    """Until a worker is up it has its parent's handler, which swallows SIGTERM: the stop would take all of its time."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _relay(settings: Settings) -> RelayHmac | None:
@@ -91,29 +84,3 @@ def _relay(settings: Settings) -> RelayHmac | None:
         return None
     encoding: Literal["hex", "base64"] = "base64" if settings.relay_hmac_encoding == "base64" else "hex"
     return RelayHmac(settings.relay_hmac_header, settings.relay_hmac_secret, encoding)
-
-
-class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn has no types
-    """gunicorn without its command line: it reads no configuration file and no environment."""
-
-    def __init__(self, app_factory: Callable[[], Flask], settings: dict[str, Any]) -> None:
-        self._app_factory = app_factory
-        self._settings = settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self._settings.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        return self._app_factory()
-
-
-class _StandardLogging(Logger):  # type: ignore[misc] # gunicorn has no types
-    """gunicorn's log goes where ours goes, from warnings up."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-        self.error_log.setLevel("WARNING")

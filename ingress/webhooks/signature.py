@@ -11,7 +11,7 @@ from typing import Literal
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from config.webhook_address import webhook_token
+from config.webhook_address import version_of, webhook_token
 from ingress.webhooks.refusals import Reason, Refused
 
 # As the Standard Webhooks library has it, in both directions.
@@ -24,10 +24,12 @@ def verify_token(keys: Sequence[str], integration: str, token: str) -> bool:
     """Whether the token of a webhook address was made with one of our keys for this integration.
 
     The work is the same for any token and any name, known or not: every key is tried, every comparison runs to its end.
+    Whether the token's version is still valid is for the integration to say.
     """
     given = _bytes(token)
     name = _bytes(integration).decode("ascii", "replace")
-    matches = [hmac.compare_digest(webhook_token(key, name).encode(), given) for key in keys]
+    version = version_of(token)
+    matches = [hmac.compare_digest(webhook_token(key, name, version).encode(), given) for key in keys]
     return any(matches)
 
 

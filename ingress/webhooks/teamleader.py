@@ -6,6 +6,7 @@ import structlog
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from config.webhook_address import version_of
 from ingress.webhooks.answers import accepted, ignored, of_mark
 from ingress.webhooks.body import read_body
 from ingress.webhooks.door import Door
@@ -32,6 +33,8 @@ def receive(door: Door, name: str, token: str) -> ResponseReturnValue:
     if not verify_token(door.webhook_keys, name, token):
         raise Refused(Reason.NOT_FOUND)
     integration = door.integration(name)
+    if version_of(token) not in integration.address_versions:
+        raise Refused(Reason.NOT_FOUND)
     raw = read_body(request)
     if door.relay:
         door.relay.verify(raw, request.headers.get(door.relay.header, ""))
@@ -39,13 +42,13 @@ def receive(door: Door, name: str, token: str) -> ResponseReturnValue:
     door.check_account(name, event.account)
     event_id = secrets.token_hex(6)
     fields = {"integration": name, "event_id": event_id}
-    match decide_teamleader(event, sync_added=integration.sync_added):
+    match decide_teamleader(event, extra_event_types=integration.extra_event_types):
         case Look(subject, cause):
             marked = door.mark(name, subject, cause, event_id=event_id)
             log.info("A webhook was taken in.", **fields, subject=subject, skipped=marked.skipped_reason)
             return of_mark(marked, event_id)
         case Pause(reason):
-            door.pause(name)
+            door.pause(name, reason)
             log.error("The Teamleader account went away; the integration is paused.", **fields, reason=reason)
             return accepted(event_id)
         case Ignore(reason):

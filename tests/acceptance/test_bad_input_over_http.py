@@ -147,9 +147,10 @@ def started(valkey_url: str) -> Iterator[Web]:
 
 @pytest.fixture
 def web(started: Web) -> Web:
-    """The running process, with a ledger that knows nothing but the account and the option."""
+    """The running process, with a store that knows nothing but the integration, its account and the option."""
     started.store.flushdb()
     keys = IntegrationKeys("default")
+    started.store.hset(keys.record, "twikey_url", "https://api.example.com/creditor")
     started.store.set(keys.account, "acc-1")
     started.store.hset(keys.options, "auto_update", "on")
     return started

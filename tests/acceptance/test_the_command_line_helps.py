@@ -7,16 +7,7 @@ import sys
 from sandbox.deployment import ROOT, Deployment, wait_for
 
 COMPANY = {"name": "Schilders Verf", "emails": [{"type": "primary", "email": "info@verf.example.com"}]}
-REQUIRED = (
-    "TLTW_SECRET_KEY",
-    "TLTW_WEBHOOK_KEY",
-    "TLTW_PUBLIC_URL",
-    "TLTW_TEAMLEADER_CLIENT_ID",
-    "TLTW_TEAMLEADER_CLIENT_SECRET",
-    "TLTW_TEAMLEADER_REFRESH_TOKEN",
-    "TLTW_TWIKEY_API_URL",
-    "TLTW_TWIKEY_API_TOKEN",
-)
+REQUIRED = ("TLTW_SECRET_KEY", "TLTW_WEBHOOK_KEY", "TLTW_PUBLIC_URL")
 
 
 def test_run_without_settings_names_every_missing_one_and_exits_2(tmp_path):

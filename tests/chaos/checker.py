@@ -77,6 +77,8 @@ class Evidence:
     may_lose: bool = False
     # Customers that a scenario kept from being synced on purpose, until a person acted: they say nothing about recovery.
     set_aside: frozenset[str] = frozenset()
+    # Customers that were edited without anybody telling us: the sweep must have found them.
+    missed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Verdict:
 
 
 def check(evidence: Evidence) -> Verdict:
-    told = {event.customer for event in evidence.accepted}
+    told = {event.customer for event in evidence.accepted} | evidence.missed
     wrong = [one for one in told if evidence.target.get(one) != evidence.source.get(one)]
     lost = [event for event in evidence.accepted if (evidence.target.get(event.customer) or 0) < event.version]
     overlapping = overlaps(evidence.writes, evidence.faults)

@@ -17,11 +17,13 @@ from tests.chaos.proxy import Weather
 from tests.chaos.store import REFUSALS
 from tests.chaos.system import System
 from tests.chaos.traffic import Customer, Manners
-from workers import operations
+from workers import operations, operations_bulk
 from workers.broker import QUEUE
 from workers.clients.teamleader.oauth_protocol import TokenPair
 
 DEAD = 30
+# Processes that say in their log what they do, with the time: what they think it is can be read there.
+TALKATIVE = ("web", "worker", "worker2")
 BULK = 300
 KILLS = 5
 
@@ -162,7 +164,7 @@ def clocks_of_their_own(system: System) -> None:
         child.command = [word.replace("ingress.cli", "tests.chaos.stepped") for word in child.command]
         starts = _starts(system, child.name)
         system.terminate(child.name)
-        if child.name != "clock":  # which says nothing when it starts
+        if child.name in TALKATIVE:
             _wait(lambda name=child.name, starts=starts: _starts(system, name) > starts, 20)
 
 
@@ -179,7 +181,7 @@ def step_clocks(system: System, seconds: float) -> None:
             with system.fault(f"clock {minutes:+d} min: {name.rstrip('2')}"):
                 stepped.step(_clock_of(system, name), minutes * 60)
                 time.sleep(seconds / len(names) / 2)
-                if name != "clock":  # which has nothing to say while all is well
+                if name in TALKATIVE:
                     system.must(
                         _believes_in(system, name, minutes), f"the clock of {name} was not stepped by {minutes} min"
                     )
@@ -227,7 +229,7 @@ def poison(system: System, seconds: float) -> None:
     # A person found the reason, mended it, and replays.
     system.teamleader.delete("/gates")
     for letter in ledger.dead_letters():
-        operations.replay(system.services, "default", letter.subject)
+        operations.replay(system.services, "default", letter.subject, by="chaos")
 
 
 def _at_gate(system: System, name: str) -> int:
@@ -355,7 +357,7 @@ def replay(system: System, seconds: float) -> None:
         done = 0
         for subject in subjects:
             with contextlib.suppress(redis.RedisError):
-                done += operations.replay(system.services, "default", subject) is not None  # type: ignore[arg-type]
+                done += operations.replay(system.services, "default", subject, by="chaos") is not None  # type: ignore[arg-type]
         return done
 
     with ThreadPoolExecutor(2) as pool:
@@ -390,7 +392,7 @@ def old_dead_letters(system: System, seconds: float) -> None:
     for customer in victims:
         system.traffic.mend(customer)
     for letter in list(operations.dead_letters(system.services, "default")):
-        operations.replay(system.services, "default", letter.subject)
+        operations.replay(system.services, "default", letter.subject, by="chaos")
 
 
 def rolling_restart(system: System, seconds: float) -> None:
@@ -403,13 +405,41 @@ def rolling_restart(system: System, seconds: float) -> None:
     system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
 
 
+def missed_webhooks(system: System, seconds: float) -> None:
+    """One webhook in ten never comes, and for a while none does; then one sweep, as it begins by itself every ten minutes."""
+    assert system.services
+    time.sleep(seconds / 2)
+    system.traffic.manners.dropped = 1.0
+    with system.fault("no webhook comes"):
+        time.sleep(seconds / 2)
+    system.traffic.manners.rate = 0
+    time.sleep(0.5)
+    asked = len(system.teamleader.get("/requests")["requests"])
+    began = time.monotonic()
+    _wait(lambda: not _sweeping(system), 60)
+    operations_bulk.start_sweep(system.services, "default", by="chaos")
+    _wait(lambda: not system.wrong(), 60)
+    after = [one["path"] for one in system.teamleader.get("/requests")["requests"][asked:]]
+    system.figures |= {
+        "customers_with_a_missed_webhook": len(system.traffic.missed),
+        "right_after_the_sweep_began_s": round(time.monotonic() - began, 1),
+        "calls_for_lists": sum(path.endswith(".list") for path in after),
+    }
+
+
+def _sweeping(system: System) -> bool:
+    assert system.services
+    job = operations_bulk.job(system.services, "default", "sweep")
+    return job is not None and not job.is_over
+
+
 def _reconnect(system: System) -> None:
     """What an operator does: connects again and lets the work go on."""
     assert system.services
     pair = system.teamleader.post("/tokens")
     integration = system.services.integration("default")
     system.services.tokens(integration).store(TokenPair(refresh=pair["refresh_token"]))
-    operations.resume(system.services, "default")
+    operations.resume(system.services, "default", by="chaos")
 
 
 def _wait(look: Callable[[], Any], seconds: float) -> bool:
@@ -447,6 +477,7 @@ SCENARIOS = (
     Scenario(18, "operator replay", replay, customers=DEAD, manners=Manners(rate=0)),
     Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
     Scenario(21, "rolling restart", rolling_restart, seconds=32),
+    Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1)),
     Scenario(25, "poison", poison, prepare=choose_a_poison, manners=Manners(rate=6)),
     Scenario(
         26,

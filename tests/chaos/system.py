@@ -101,15 +101,12 @@ class System:
         ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
         if not ready:
             return frozenset()
-        keys, pipeline = IntegrationKeys("default"), self.services.store.pipeline()
-        for customer in self.traffic.customers:
-            pipeline.hget(keys.subject(f"{customer.kind}:{customer.id}"), "t")
-        tokens: list[bytes | None] = pipeline.execute()
-        ours = f"{ready[-1]}.".encode()
+        store, keys = self.services.store, IntegrationKeys("default")
+        subjects: Any = store.zrange(keys.due, 0, -1)
+        tokens = {subject: store.hget(keys.subject(subject.decode()), "t") for subject in subjects}
+        mine = f"{ready[-1]}.".encode()
         return frozenset(
-            customer.id
-            for customer, token in zip(self.traffic.customers, tokens, strict=True)
-            if token and token.startswith(ours)
+            subject.decode().partition(":")[2] for subject, token in tokens.items() if token and token.startswith(mine)
         )
 
     def kill_a_web_worker(self) -> bool:
@@ -201,7 +198,7 @@ class System:
 
     def wrong(self) -> list[str]:
         source, target = self.source_and_target()
-        told = {event.customer for event in self.traffic.accepted}
+        told = {event.customer for event in self.traffic.accepted} | self.traffic.missed
         return [one for one in told if source.get(one) != target.get(one)]
 
     def runs(self) -> dict[str, int]:
@@ -248,6 +245,7 @@ class System:
             rss_mb=self.rss_mb,
             store_mb=self.store_mb,
             may_lose=may_lose,
+            missed=frozenset(self.traffic.missed),
             set_aside=frozenset(self.set_aside),
         )
 

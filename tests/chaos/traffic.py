@@ -50,12 +50,13 @@ class Customer:
 
 @dataclass(slots=True)
 class Manners:
-    """How events travel: how many copies of each at most, and how late at most (seconds)."""
+    """How events travel: how many copies of each at most, how late at most (seconds), and which share never does."""
 
     rate: float = 12.0
     copies: int = 1
     shuffle: float = 0.0
     hot: float = 0.3
+    dropped: float = 0.0
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Traffic:
     refused: int = 0
     no_answer: int = 0
     slow: int = 0
+    missed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._due: list[tuple[float, int, Customer, int]] = []
@@ -123,6 +125,9 @@ class Traffic:
         version = customer.version + 1
         self._change(customer, fields_of(customer.kind, customer.number, version))
         customer.version = version
+        if self.random.random() < self.manners.dropped:
+            self.missed.add(customer.id)
+            return version
         for _ in range(self.random.randint(1, self.manners.copies)):
             self._put(customer, version, self.random.random() * self.manners.shuffle)
         return version

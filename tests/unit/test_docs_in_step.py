@@ -18,6 +18,7 @@ from ingress.cli.main import main as tltw
 from ingress.health import readiness
 from ingress.webhooks.refusals import Reason
 from mapping.remarks import SENTENCES
+from workers.alerts.kinds import MEANINGS, Kind
 from workers.clients.errors import ApiFailure
 
 ROOT = Path(__file__).parents[2]
@@ -29,12 +30,18 @@ SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))
 
 # Who takes a reason, and as which positional argument.
 TAKES_A_REASON = {
+    "CannotConnect": 0,
     "End": 1,
     "Ignore": 0,
+    "JobFailed": 0,
+    "JobStopped": 0,
     "Problem": 1,
     "Skip": 0,
+    "Stop": 0,
+    "Step": 3,
     "Story": 0,
     "Verdict": 1,
+    "Wait": 0,
     "Written": 0,
     "ignored": 0,
     "set_state": 0,
@@ -95,6 +102,14 @@ def test_every_command_in_the_pages_exists(page: Path) -> None:
     assert unknown == []
 
 
+def test_every_command_in_an_alert_exists() -> None:
+    said = " ".join(f"{meaning.sentence} {meaning.next}" for meaning in MEANINGS.values())
+    commands = re.findall(r"tltw ([a-z-]+(?: [a-z]+\b)?(?: --[a-z]+)?)", said)
+
+    assert len(commands) > 5
+    assert [command for command in commands if not _is_a_command(command.split())] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_setting_in_the_pages_exists(page: Path) -> None:
     named = {name.removesuffix("_FILE") for name in re.findall(r"TLTW_[A-Z][A-Z_]+[A-Z]", page.read_text())}
@@ -113,12 +128,14 @@ def _reasons_by_import() -> Iterator[str]:
     yield from (failure.reason for failure in ApiFailure.__subclasses__())
     yield from (reason.value for reason in Reason)
     yield from SENTENCES
+    yield from (kind.value for kind in Kind)
     yield from readiness(FakeRedis())
 
 
 def _reasons_in_lua() -> Iterator[str]:
     for path in SCRIPTS:
         yield from re.findall(r"\b(?:refused|bury)\('(\w+)'\s*[,)]", path.read_text())
+        yield from re.findall(r"\bfinish\('\w+', '(\w+)'", path.read_text())
 
 
 def _reasons_in_python() -> Iterator[str]:
@@ -143,7 +160,7 @@ def _given_as_reason(call: ast.Call) -> Iterator[ast.expr]:
     position = TAKES_A_REASON.get(name)
     if position is not None and len(call.args) > position:
         yield call.args[position]
-    yield from (keyword.value for keyword in call.keywords if keyword.arg == "reason")
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in ("reason", "state"))
 
 
 def _text(given: ast.expr, constants: dict[str, str]) -> str:
@@ -163,9 +180,10 @@ def _commands(page: Path) -> Iterator[str]:
 def _is_a_command(words: list[str]) -> bool:
     command: click.Command = tltw
     while isinstance(command, click.Group) and words:
-        if words[0] not in command.commands:
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
             return False
-        command, words = command.commands[words[0]], words[1:]
+        command, words = found, words[1:]
     options = {option for parameter in command.params for option in parameter.opts}
     return all(word in options for word in words if word.startswith("--") and word != "--help")
 

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fakeredis
@@ -18,12 +18,13 @@ from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from config.integrations import Integration, TeamleaderConnection, TwikeyConnection
-from config.keys import IntegrationKeys
+from config.keys import ALERTS_RAISED, IntegrationKeys
 from config.webhook_address import webhook_token
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
+from workers.alerts.kinds import Kind
+from workers.alerts.raised import field_of
 from workers.ledger import Cause, Ledger, Scripts
 
 KEY = "k" * 40
@@ -68,27 +69,23 @@ class House:
         return self.ledger.account().accepted
 
 
-def build(*, relay: RelayHmac | None = None, wake: Any = None, sync_added: bool = False) -> House:
+def build(*, relay: RelayHmac | None = None, wake: Any = None, **record: Any) -> House:
     store = fakeredis.FakeRedis(server=fakeredis.FakeServer())
     scripts = Scripts(store)
-    integration = Integration(
-        id="default",
-        auto_update=True,
-        sync_added=sync_added,
-        teamleader=TeamleaderConnection(api_url="", auth_url="", client_id="", client_secret="", refresh_token=""),
-        twikey=TwikeyConnection(api_url="", api_token=""),
-    )
+    ledger = Ledger(scripts, "default")
+    ledger.begin(auto_update=True)
+    store.hset(ledger.keys.record, mapping={"twikey_url": "https://api.twikey.com/creditor", **record})
     woken: list[tuple[str, str]] = []
     door = Door(
         scripts=scripts,
-        integrations={"default": integration},
+        expected=frozenset({"expected"}),
         webhook_keys=(KEY,),
         event_secrets=EventSecrets((SECRET,)),
         relay=relay,
         wake=wake or (lambda integration, subject: woken.append((integration, subject))),
     )
     store.set(IntegrationKeys("default").account, "acc-1")
-    return House(store, Ledger(scripts, "default"), create_app(door).test_client(), woken)
+    return House(store, ledger, create_app(door).test_client(), woken)
 
 
 @pytest.fixture
@@ -131,20 +128,38 @@ def test_with_auto_update_off_a_webhook_is_recorded_as_skipped_and_held(house: H
     assert house.ledger.look("contact:c-1").held
 
 
-def test_the_first_event_gives_a_new_integration_its_configured_first_option(house: House):
-    assert house.webhook().status_code == 202
-    assert house.ledger.auto_update()
+def test_an_integration_that_was_removed_takes_nothing_in(house: House):
+    house.webhook()
+    before = house.marks()
+    house.ledger.set_state("closed")
+
+    response = house.webhook()
+
+    assert answer(response) == (404, {"status": "refused", "reason": "not_found"})
+    assert house.marks() == before
 
 
-def test_the_first_event_leaves_the_option_that_an_operator_chose(house: House):
-    house.ledger.begin(auto_update=True)
-    house.ledger.set_auto_update(False)
+def test_the_senders_of_an_integration_that_is_about_to_be_there_are_asked_to_come_back(house: House):
+    response = house.client.post(f"/webhooks/teamleader/expected/{webhook_token(KEY, 'expected')}", json=WEBHOOK)
 
-    assert house.webhook().status_code == 200
+    assert answer(response) == (503, {"status": "refused", "reason": "account_unknown"})
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_after_a_rotation_the_new_address_and_for_a_day_the_old_one_are_taken():
+    yesterday = round((datetime.now(UTC) - timedelta(hours=25)).timestamp() * 1000)
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    old, new, newer = (webhook_token(KEY, "default", version) for version in (1, 2, 3))
+
+    just_rotated = build(address_version=2, rotated=now)
+    long_ago = build(address_version=2, rotated=yesterday)
+
+    assert [just_rotated.webhook(token=token).status_code for token in (old, new, newer, TOKEN)] == [202, 202, 404, 404]
+    assert [long_ago.webhook(token=token).status_code for token in (old, new)] == [404, 202]
 
 
 def test_a_deleted_customer_is_looked_at_even_with_auto_update_off(house: House):
-    house.ledger.begin(auto_update=False)
+    house.ledger.set_auto_update(False)
 
     response = house.webhook(WEBHOOK | {"type": "company.deleted"})
 
@@ -155,8 +170,8 @@ def test_a_deleted_customer_is_looked_at_even_with_auto_update_off(house: House)
 def test_an_added_customer_is_looked_at_only_when_the_integration_asks_for_it(house: House):
     added = WEBHOOK | {"type": "company.added"}
 
-    assert answer(house.webhook(added)) == (200, {"status": "ignored", "reason": "added_not_synced"})
-    assert build(sync_added=True).webhook(added).status_code == 202
+    assert answer(house.webhook(added)) == (200, {"status": "ignored", "reason": "event_type_not_wanted"})
+    assert build(extra_event_types="company.added").webhook(added).status_code == 202
 
 
 def test_an_unknown_event_type_is_ignored_and_leaves_nothing(house: House):
@@ -200,6 +215,15 @@ def test_before_the_account_is_known_webhooks_are_asked_to_come_again(house: Hou
     assert answer(response) == (503, {"status": "refused", "reason": "account_unknown"})
     assert 20 <= int(response.headers["Retry-After"]) <= 40
     assert house.marks() == 0
+
+
+def test_webhooks_of_a_foreign_account_raise_an_alert(house: House):
+    house.webhook(WEBHOOK | {"account": {"type": "account", "id": "acc-2"}})
+    house.webhook(WEBHOOK | {"account": {"type": "account", "id": "acc-3"}})
+    house.webhook()
+
+    raised = {name.decode(): int(number) for name, number in house.store.hgetall(ALERTS_RAISED).items()}
+    assert raised == {field_of(Kind.FOREIGN_ACCOUNT, "default"): 2}
 
 
 def test_a_wrong_token_an_unknown_integration_and_an_unknown_path_look_the_same(house: House):
@@ -255,7 +279,7 @@ def test_an_event_refused_for_its_shape_can_be_sent_again_under_the_same_id(hous
 
 
 def test_a_manual_import_runs_with_auto_update_off_and_an_automatic_one_is_held(house: House):
-    house.ledger.begin(auto_update=False)
+    house.ledger.set_auto_update(False)
 
     manual = house.imported(IMPORTED | {"trigger": "manual"}, event_id="m")
     automatic = house.imported(IMPORTED | {"invoice": {"id": "inv-2"}}, event_id="a")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.parse import EXTRA_EVENT_TYPES
 from ingress.webhooks.events import (
     Decision,
     Ignore,
@@ -42,19 +43,20 @@ def imported(**changed: Any) -> dict[str, Any]:
         ("contact.added", "contact", Cause.ADDED),
         ("company.added", "company", Cause.ADDED),
         ("invoice.booked", "invoice", Cause.INVOICE),
+        ("invoice.updated", "invoice", Cause.INVOICE),
     ],
 )
 def test_the_events_we_know_name_a_subject_and_a_cause(type_: str, kind: str, cause: Cause):
     event = read_teamleader(webhook(type_, kind))
 
-    assert decide_teamleader(event, sync_added=True) == Look(f"{kind}:{ODD_ID}", cause)
+    assert decide_teamleader(event, extra_event_types=EXTRA_EVENT_TYPES) == Look(f"{kind}:{ODD_ID}", cause)
 
 
-@pytest.mark.parametrize("kind", ["contact", "company"])
-def test_added_customers_are_ignored_unless_the_integration_asks_for_them(kind: str):
-    event = read_teamleader(webhook(f"{kind}.added", kind))
+@pytest.mark.parametrize("type_", EXTRA_EVENT_TYPES)
+def test_some_events_are_ignored_unless_the_integration_asks_for_them(type_: str):
+    event = read_teamleader(webhook(type_, type_.partition(".")[0]))
 
-    assert decide_teamleader(event, sync_added=False) == Ignore("added_not_synced")
+    assert decide_teamleader(event, extra_event_types=()) == Ignore("event_type_not_wanted")
 
 
 @pytest.mark.parametrize("type_", ["account.deactivated", "account.deleted"])
@@ -62,14 +64,14 @@ def test_added_customers_are_ignored_unless_the_integration_asks_for_them(kind: 
 def test_an_account_that_goes_away_pauses_whatever_its_subject_looks_like(type_: str, subject: object):
     event = read_teamleader(webhook(type_, subject=subject))
 
-    assert decide_teamleader(event, sync_added=False) == Pause(type_)
+    assert decide_teamleader(event, extra_event_types=()) == Pause(type_)
 
 
 @pytest.mark.parametrize("type_", ["deal.moved", "contact.linkedToCompany", "CONTACT.UPDATED", "contact", "☃"])
 def test_other_events_are_ignored(type_: str):
     event = read_teamleader(webhook(type_, subject={"any": "thing"}))
 
-    assert decide_teamleader(event, sync_added=True) == Ignore("unknown_event_type")
+    assert decide_teamleader(event, extra_event_types=EXTRA_EVENT_TYPES) == Ignore("unknown_event_type")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ NAMES = st.sampled_from(["type", "subject", "account", "trigger", "invoice", "cu
 @given(st.dictionaries(NAMES, VALUE) | st.dictionaries(NAMES, VALUE).map(lambda body: webhook() | imported() | body))
 def test_every_object_gets_a_decision_or_a_refusal_that_names_a_field(body: dict[str, Any]):
     for decide in (
-        lambda: decide_teamleader(read_teamleader(body), sync_added=True),
+        lambda: decide_teamleader(read_teamleader(body), extra_event_types=EXTRA_EVENT_TYPES),
         lambda: read_invoice_imported(body),
     ):
         assert_answered(decide)

@@ -24,9 +24,7 @@ DOCUMENT = yaml.safe_load(openapi())
 
 @pytest.fixture
 def app() -> Flask:
-    return create_app(
-        Door(scripts=Scripts(fakeredis.FakeRedis()), integrations={}, webhook_keys=(), wake=lambda *_: None)
-    )
+    return create_app(Door(scripts=Scripts(fakeredis.FakeRedis()), webhook_keys=(), wake=lambda *_: None))
 
 
 def validator(name: str) -> Draft202012Validator:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from config.webhook_address import webhook_token
+from config.webhook_address import version_of, webhook_token
 from ingress.webhooks.refusals import Reason, Refused
 from ingress.webhooks.signature import EventSecrets, RelayHmac, verify_token
 
@@ -42,6 +42,15 @@ def test_a_token_made_with_any_of_our_keys_is_ours_whatever_their_order():
 
     assert verify_token((NEW_KEY, OLD_KEY), "default", token)
     assert verify_token((OLD_KEY, NEW_KEY), "default", token)
+
+
+def test_the_token_of_another_version_of_the_address_names_it_and_cannot_be_forged():
+    token = webhook_token(NEW_KEY, "default", 7)
+
+    assert verify_token((NEW_KEY,), "default", token)
+    assert version_of(token) == 7
+    assert not verify_token((NEW_KEY,), "default", token.replace("7.", "8.", 1))
+    assert not verify_token((NEW_KEY,), "default", webhook_token(NEW_KEY, "default").join(("7.", "")))
 
 
 def test_a_token_of_a_key_that_was_taken_out_is_not_ours():

@@ -5,11 +5,14 @@ import os
 import pytest
 
 from config import settings
+from config.integrations import Integration, integration_from
 
-GOOD = {
+REQUIRED = {
     "TLTW_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "TLTW_WEBHOOK_KEY": "k" * 43,
     "TLTW_PUBLIC_URL": "https://sync.example.com",
+}
+GOOD = REQUIRED | {
     "TLTW_TEAMLEADER_CLIENT_ID": "id",
     "TLTW_TEAMLEADER_CLIENT_SECRET": "secret",
     "TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh",
@@ -18,13 +21,33 @@ GOOD = {
 }
 
 
+def first(environment: dict[str, str]) -> Integration:
+    loaded = settings.load(environment)
+    assert loaded.first
+    return integration_from(loaded.first.id, loaded.first.options, loaded.teamleader)
+
+
 def test_the_required_settings_suffice():
-    loaded = settings.load(GOOD)
+    loaded = settings.load(REQUIRED)
 
     assert loaded.embedded
-    assert not loaded.integration.auto_update
-    assert loaded.integration.twikey.api_url == "https://acme.twikey.com/api/creditor"
-    assert loaded.integration.teamleader.api_url == "https://api.focus.teamleader.eu"
+    assert loaded.first is None
+
+
+def test_the_environment_can_describe_the_first_integration():
+    described = first(GOOD)
+
+    assert described.id == "default"
+    assert not described.auto_update
+    assert described.twikey.api_url == "https://acme.twikey.com/api/creditor"
+    assert described.teamleader.api_url == "https://api.focus.teamleader.eu"
+
+
+def test_half_a_first_integration_is_a_mistake():
+    with pytest.raises(settings.SettingsWrong) as wrong:
+        settings.load(REQUIRED | {"TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh"})
+
+    assert set(wrong.value.problems) == {"TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN"}
 
 
 def test_all_mistakes_are_named_at_once():
@@ -53,16 +76,16 @@ def test_nothing_set_names_every_required_setting():
     with pytest.raises(settings.SettingsWrong) as wrong:
         settings.load({})
 
-    assert set(wrong.value.problems) == set(GOOD)
+    assert set(wrong.value.problems) == set(REQUIRED)
 
 
 def test_a_secret_can_come_from_a_file(tmp_path):
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
 
-    loaded = settings.load({**GOOD, "TLTW_TWIKEY_API_TOKEN": "", "TLTW_TWIKEY_API_TOKEN_FILE": str(file)})
+    described = first({**GOOD, "TLTW_TWIKEY_API_TOKEN": "", "TLTW_TWIKEY_API_TOKEN_FILE": str(file)})
 
-    assert loaded.integration.twikey.api_token == "from-a-file"
+    assert described.twikey.api_token == "from-a-file"
 
 
 def test_a_secret_file_that_cannot_be_read_is_named_without_its_content(tmp_path):
@@ -85,11 +108,11 @@ def test_no_secret_shows_in_the_representation():
     "url", ["http://127.0.0.1:9002/creditor", "http://localhost/creditor", "http://[::1]/creditor"]
 )
 def test_plain_http_is_allowed_on_this_machine_only(url):
-    assert settings.load(GOOD | {"TLTW_TWIKEY_API_URL": url}).integration.twikey.api_url == url
+    assert first(GOOD | {"TLTW_TWIKEY_API_URL": url}).twikey.api_url == url
 
 
 def test_the_cc_parameter_can_be_switched_off():
-    assert settings.load(GOOD | {"TLTW_TWIKEY_CC_PARAMETER": "off"}).integration.cc_parameter == ""
+    assert first(GOOD | {"TLTW_TWIKEY_CC_PARAMETER": "off"}).cc_parameter == ""
 
 
 def test_env_file_does_not_override_the_environment(tmp_path, monkeypatch):

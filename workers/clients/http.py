@@ -1,13 +1,14 @@
 """Sends one request and reads one answer, within fixed budgets and only to configured addresses.
 
-It knows nothing of Teamleader or Twikey and never tries again; every failure of the network is `errors.Unavailable`.
-The only module (with `deadline`) that imports httpx.
+It knows nothing of Teamleader or Twikey and never tries again. `send` talks to one of the two APIs, and every failure of the
+network is `errors.Unavailable`; `exchange` talks to anybody else who is allowed (a receiver of alerts), and such a failure
+is `NoAnswer`. The only module (with `deadline`) that imports httpx.
 """
 
 import ipaddress
 import logging
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ import httpcore
 import httpx
 
 from workers.clients.deadline import DeadlineTransport, within
-from workers.clients.errors import NAMES, Api, Unavailable
+from workers.clients.errors import NAMES, Unavailable
 from workers.clients.messages import Answer, Request
 
 DISTRIBUTION = "teamleader-twikey-sync"
@@ -32,6 +33,28 @@ class Budgets:
     pool_seconds: float = 2.0
     whole_seconds: float = 15.0
     answer_bytes: int = 1024 * 1024
+
+
+class NoAnswer(Exception):
+    """No complete answer came within the budgets. `what` continues a sentence that begins with who was called."""
+
+    def __init__(self, what: str, *, status: int | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.status = status
+
+
+class NotConfigured(NoAnswer):
+    """Nothing was sent: the address is none of those that may be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One answer, read to its end, whoever gave it. The names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Http:
@@ -73,47 +96,53 @@ class Http:
         )
 
     def send(self, request: Request) -> Answer:
-        """Sends the request once. Raises `Unavailable` when no complete answer came within the budgets."""
-        self._check_address(request)
+        """Sends one request to an API. Raises `Unavailable` when no complete answer came within the budgets."""
+        try:
+            received = self.exchange(request.method, request.url, request.headers, request.body)
+        except NotConfigured as refused:
+            raise Unavailable(request.api, refused.what) from None
+        except NoAnswer as missing:
+            sentence = f"{NAMES[request.api]} {missing.what}"
+            raise Unavailable(request.api, sentence, status=missing.status) from missing.__cause__
+        return Answer(request.api, received.status, received.headers, received.body)
+
+    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Received:
+        """Sends one request to any allowed address. Raises `NoAnswer`; any status is an answer."""
+        self._check_address(url)
         try:
             with within(self._budgets.whole_seconds):
-                return self._exchange(request)
+                return self._exchange(method, url, headers, body)
         except httpcore.TimeoutException as error:
-            raise Unavailable(request.api, f"{NAMES[request.api]} did not answer in time") from error
+            raise NoAnswer("did not answer in time") from error
         except httpcore.NetworkError as error:
-            raise Unavailable(request.api, f"{NAMES[request.api]} could not be reached") from error
+            raise NoAnswer("could not be reached") from error
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpcore.ConnectionNotAvailable, httpx.HTTPError):
             # No cause: the parser's error quotes the bytes it could not read.
-            raise Unavailable(request.api, f"{NAMES[request.api]} did not answer in proper HTTP") from None
+            raise NoAnswer("did not answer in proper HTTP") from None
 
     def close(self) -> None:
         self._client.close()
 
-    def _check_address(self, request: Request) -> None:
+    def _check_address(self, url: str) -> None:
         try:
-            allowed = self._is_allowed(origin_of(request.url))
+            allowed = self._is_allowed(origin_of(url))
         except ValueError:
             allowed = False
         if not allowed:
-            raise Unavailable(request.api, "refusing to call an address that is not configured")
+            raise NotConfigured("refusing to call an address that is not configured")
 
-    def _exchange(self, request: Request) -> Answer:
-        with self._client.stream(
-            request.method, request.url, headers=dict(request.headers), content=request.body
-        ) as answer:
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Received:
+        with self._client.stream(method, url, headers=dict(headers), content=body) as answer:
             if answer.headers.get("content-encoding", "identity") != "identity":
-                raise Unavailable(
-                    request.api, f"{NAMES[request.api]} sent a compressed answer, which was not asked for"
-                )
-            body = self._read(answer, request.api)
-            return Answer(request.api, answer.status_code, dict(answer.headers), body)
+                raise NoAnswer("sent a compressed answer, which was not asked for")
+            return Received(answer.status_code, dict(answer.headers), self._read(answer))
 
-    def _read(self, answer: httpx.Response, api: Api) -> bytes:
+    def _read(self, answer: httpx.Response) -> bytes:
         body = bytearray()
         for chunk in answer.iter_raw():
             body += chunk
             if len(body) > self._budgets.answer_bytes:
-                raise Unavailable(api, f"{NAMES[api]} sent an answer that is far too large", status=answer.status_code)
+                raise NoAnswer("sent an answer that is far too large", status=answer.status_code)
         return bytes(body)
 
 

@@ -1,6 +1,6 @@
 """The ledger: what is owed to whom. `Ledger` is the way in; the words are in `records`."""
 
-from workers.ledger.ledger import Due, Ledger, Scripts, due
+from workers.ledger.ledger import Due, Ledger, Scripts, due, surveys
 from workers.ledger.records import Cause, Claim, Marked, Outcome, Refusal, Story
 
-__all__ = ["Cause", "Claim", "Due", "Ledger", "Marked", "Outcome", "Refusal", "Scripts", "Story", "due"]
+__all__ = ["Cause", "Claim", "Due", "Ledger", "Marked", "Outcome", "Refusal", "Scripts", "Story", "due", "surveys"]

@@ -1,42 +1,50 @@
 -- commit: the work came to an outcome.
 -- ARGV: integration, subject, token, want at the claim, causes of the run, outcome, reason, fingerprint, updated_at, lease ms, 1 to hold it,
 --       when it was claimed (ms), number of APIs that answered well
--- KEYS[9..]: the circuits of the APIs that answered well, then those of the APIs that were not asked
+-- KEYS[10..]: the circuits of the APIs that answered well, then those of the APIs that were not asked
 -- Answers {'settled'}, {'again'} (it changed meanwhile), {'verify'} or {'lost'}.
 local token, seen, causes, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fingerprint, updated_at, lease, hold = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
+local claimed = tonumber(ARGV[12])
 
+if closed() then return {'lost'} end
 if get('t') ~= token then return lost(causes) end
-for i = 9, #KEYS do
-  if i < 9 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
+for i = 10, #KEYS do
+  if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
   redis.call('HSET', SUBJECT, 's', now)
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
-  if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
+end
+if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
+
+-- Done, and yet not at its end: the story tells why it is looked at again.
+local function not_yet(why)
+  record(why, outcome, nil, now - number('f'), now - claimed)
+  remember(why, outcome, causes, now - number('f'), now - claimed)
 end
 
 if get('w') ~= seen then
-  record('again', outcome)
+  not_yet('again')
   return once_more()
 end
 local verify = number('v')
 if verify == 1 then verify = now + 2 * lease end
 if verify > now then
   redis.call('HSET', SUBJECT, 'v', verify)
-  record('verify', outcome)
+  not_yet('verify')
   schedule(verify)
   return {'verify'}
 end
-settle(outcome, reason)
+settle(outcome, reason, claimed)
 -- An automatic event that was served together with an operator's, while off, got less than the full update.
 local automatic = string.gsub(causes, '[^wais]', '')
 if hold then
   hold_for(causes)
 elseif automatic ~= '' and outcome ~= 'gone' and not auto_update_on() then
   hold_for(automatic)
-elseif outcome ~= 'skipped' and auto_update_on() and tonumber(redis.call('ZSCORE', HELD, subject) or 'inf') < tonumber(ARGV[12]) then
+elseif outcome ~= 'skipped' and auto_update_on() and tonumber(redis.call('ZSCORE', HELD, subject) or 'inf') < claimed then
   -- All that it was held for. Not so after an operator's sync while the option is off (which leaves CC and invoicing
   -- address alone), nor for what was held after the customer had been read, nor after a skip for another reason.
   redis.call('ZREM', HELD, subject)

@@ -9,9 +9,10 @@
 --   a  failed attempts       ff first failure (ms)           v  verify: 1 = to be planned, else when (ms)
 --   o  last outcome          r  its reason                   k  when it ended (ms)
 --   s  last successful sync  h  fingerprint of what Twikey has from us; absent while a write is uncertain
---   u  Teamleader's updated_at, as last seen                 d  story of the death (JSON)
-local SUBJECT, DUE, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+--   u  Teamleader's updated_at up to which nothing is new    d  story of the death (JSON)
+--   p, q  its past: the latest turns of its story (`remember`)
+local SUBJECT, DUE, WEBHOOKS, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local integration, subject = ARGV[1], ARGV[2]
 local ACTIVITY_LENGTH = 10000
 local INVOICE_KEPT = 604800 -- seconds
@@ -27,12 +28,88 @@ local function schedule(at)
   redis.call('ZADD', NEXT, 'LT', at, integration)
 end
 
-local function record(what, detail, event)
+-- `waited`, `worked`: ms since the first event and since the claim, where there were any.
+local function record(what, detail, event, waited, worked)
   redis.call('XADD', ACTIVITY, 'MAXLEN', '~', ACTIVITY_LENGTH, '*',
-    's', subject, 'k', what, 'r', detail or '', 'e', event or get('e') or '')
+    's', subject, 'k', what, 'r', detail or '', 'e', event or get('e') or '', 'w', waited or '', 't', worked or '')
 end
 
-local function count(name) redis.call('HINCRBY', COUNTS, name, 1) end
+-- The past of a subject: its latest turns, newest first, so that its story needs no search through the activity stream
+-- (docs/decisions/0015). A turn is what.causes.when.waited.worked.times.reason; numbers in base 36, what is missing
+-- at the end left out. All of it takes two fields of less than 64 bytes: a longer one would double the record's memory.
+local PAST_AT_MOST, FIELD_AT_MOST = 112, 63
+local LETTERS = {synced = 's', unchanged = 'u', skipped = 'k', gone = 'g', dead = 'd',
+  retry = 'r', defer = 'w', again = 'a', verify = 'v', lost = 'l', noted = 'n'}
+-- What happens again and again and brings nothing new is one turn that counts.
+local COUNTED = {unchanged = true, skipped = true, retry = true, defer = true}
+
+local function base36(number)
+  local digits, text = '0123456789abcdefghijklmnopqrstuvwxyz', ''
+  repeat
+    local digit = number % 36
+    text = string.sub(digits, digit + 1, digit + 1) .. text
+    number = math.floor(number / 36)
+  until number == 0
+  return text
+end
+
+local function number_of(text) return text ~= '' and tonumber(text, 36) or 0 end
+
+local function keep_past(turn, past)
+  past = past == '' and turn or turn .. ';' .. past
+  while #past > PAST_AT_MOST do past = string.match(past, '^(.*);') or '' end
+  redis.call('HSET', SUBJECT, 'p', string.sub(past, 1, FIELD_AT_MOST))
+  if #past > FIELD_AT_MOST then redis.call('HSET', SUBJECT, 'q', string.sub(past, FIELD_AT_MOST + 1))
+  else redis.call('HDEL', SUBJECT, 'q') end
+end
+
+local function past_of() return (get('p') or '') .. (get('q') or '') end
+
+local function remember(what, reason, causes, waited, worked)
+  local past, times = past_of(), 1
+  reason = string.gsub(string.sub(reason or '', 1, 32), '[.;]', '_')
+  if COUNTED[what] then
+    local newest, rest = string.match(past, '^([^;]*);?(.*)$')
+    local part = {}
+    for one in string.gmatch(newest .. '.', '([^.]*)%.') do part[#part + 1] = one end
+    if part[1] == LETTERS[what] and (part[7] or '') == reason then times, past = math.max(1, number_of(part[6] or '')) + 1, rest end
+  end
+  local turn = table.concat({LETTERS[what], causes or '', base36(now), waited and base36(waited) or '',
+    worked and base36(worked) or '', times > 1 and base36(times) or '', reason}, '.')
+  keep_past(string.match(turn, '^(.-)%.*$'), past)
+end
+
+-- What somebody did about the subject, by the id of its entry in the audit log.
+local function remember_noted(ms, sequence)
+  local turn = table.concat({LETTERS.noted, '', base36(ms), base36(sequence)}, '.')
+  keep_past(turn, past_of())
+end
+
+-- Figures of the hour that is under way, so that a day can be drawn. They go by themselves; the books do not rest on them.
+local HOUR = COUNTS .. ':' .. math.floor(now / 3600000)
+local HOUR_KEPT = 93600 -- seconds
+local PER_HOUR = {accepted = true, synced = true, unchanged = true, skipped = true, gone = true, dead = true}
+local ARRIVED_WITHIN = {250, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000, 900000, 3600000, 14400000} -- ms
+
+local function figure(name)
+  if redis.call('HINCRBY', HOUR, name, 1) == 1 then redis.call('EXPIRE', HOUR, HOUR_KEPT) end
+end
+
+local function count(name)
+  redis.call('HINCRBY', COUNTS, name, 1)
+  if PER_HOUR[name] then figure(name) end
+end
+
+-- How long a customer took from its first event to Twikey, as the smallest of some bounds that it kept.
+local function figure_arrival(waited)
+  for _, bound in ipairs(ARRIVED_WITHIN) do
+    if waited <= bound then return figure('in' .. bound) end
+  end
+  figure('later')
+end
+
+-- The integration was removed: nothing may come back into its ledger.
+local function closed() return redis.call('HGET', OPTIONS, 'state') == 'closed' end
 
 local function auto_update_on() return redis.call('HGET', OPTIONS, 'auto_update') == 'on' end
 
@@ -79,7 +156,9 @@ local function hold_for(causes)
   redis.call('PERSIST', SUBJECT)
 end
 
-local function release_lease() redis.call('HDEL', SUBJECT, 't', 'l', 'c') end
+local function release_lease()
+  redis.call('HDEL', SUBJECT, 't', 'l', 'c')
+end
 
 -- A probe that did not come to ask an API says nothing about it: the next one may probe at once.
 local function give_probe_back(circuit, token)
@@ -95,10 +174,15 @@ local function lost(causes)
   if not get('v') then redis.call('HSET', SUBJECT, 'v', now) end
   want(causes, '', now)
   record('lost')
+  remember('lost', '', causes)
   return {'lost'}
 end
 
-local function settle(outcome, reason)
+-- `claimed`: when the work began (ms), if any did.
+local function settle(outcome, reason, claimed)
+  local causes, waited, worked = get('y'), now - number('f'), claimed and now - claimed
+  -- What only a sweep wants waits its turn, however long: it says nothing about how fast edits arrive.
+  if outcome == 'synced' and string.sub(subject, 1, 8) ~= 'invoice:' and causes ~= 's' then figure_arrival(waited) end
   redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
   -- Memory grows with customers, not with invoices.
@@ -106,12 +190,13 @@ local function settle(outcome, reason)
   redis.call('ZREM', DUE, subject)
   count(outcome)
   if reason ~= '' then count(outcome .. ':' .. reason) end
-  record(outcome, reason)
+  record(outcome, reason, nil, waited, worked)
+  remember(outcome, reason, causes, waited, worked)
 end
 
-local function bury(reason, story)
+local function bury(reason, story, claimed)
   release_lease()
-  settle('dead', reason)
+  settle('dead', reason, claimed)
   redis.call('ZADD', DEAD, now, subject)
   redis.call('HSET', SUBJECT, 'd', story)
 end

@@ -8,14 +8,15 @@ import random
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal, cast
 
 import redis
+from redis.client import Pipeline
 from redis.commands.core import Script
 
-from config.keys import NEXT_DUE, IntegrationKeys
+from config.keys import CLOCK_TICKED, NEXT_DUE, IntegrationKeys
 from workers.ledger.records import (
     Account,
     Activity,
@@ -25,10 +26,14 @@ from workers.ledger.records import (
     Marked,
     Outcome,
     Refusal,
+    Standing,
     Story,
     SubjectState,
+    Survey,
+    WebhookDay,
     from_letters,
     from_ms,
+    past_from,
     to_letters,
 )
 
@@ -39,7 +44,11 @@ WAKE_AGAIN_AFTER = timedelta(seconds=5)
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
+# What one look at an integration may cost: records read, and integrations per round trip.
+SURVEYED_OWED, SURVEYED_DEAD, SURVEYED_AT_ONCE = 500, 100, 50
 APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
+
+EPOCH = date(1970, 1, 1)
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
@@ -49,21 +58,23 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 class Scripts:
     """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
 
-    `process` begins the token of every lease, and so says in the ledger and in the log who works on what.
+    `process` names this process in the tokens of its leases. It is new with every start.
     """
 
-    def __init__(self, store: "redis.Redis", *, process: str = "") -> None:
+    def __init__(self, store: "redis.Redis") -> None:
         self.store = store
-        self.process = process or secrets.token_urlsafe(6)
+        self.process = secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
+        self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
         self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
             for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
         )
+        self.noted = store.register_script(common + folder.joinpath("noted.lua").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +86,34 @@ class Due:
 
 
 def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: int = 190) -> Due:
-    """Pops and bumps up to `most` due subjects, at most `share` of each integration."""
-    wake, release = scripts.due(keys=[NEXT_DUE], args=[most, share, _ms(WAKE_AGAIN_AFTER), default_calls_per_minute])
+    """Pops and bumps up to `most` due subjects; of each integration at most `share` are on their way at a time.
+
+    Notes that a clock looked.
+    """
+    keys = [NEXT_DUE, CLOCK_TICKED]
+    wake, release = scripts.due(keys=keys, args=[most, share, _ms(WAKE_AGAIN_AFTER), default_calls_per_minute])
     return Due(
         tuple((one.decode(), two.decode()) for one, two in _pairs(wake)),
         tuple((one.decode(), int(two)) for one, two in _pairs(release)),
     )
+
+
+def surveys(scripts: Scripts, integrations: Sequence[str], *, webhooks: bool = False) -> list[Survey]:
+    """How each integration stands; with `webhooks` also how many came per day. A bounded look, however much is owed."""
+    found: list[Survey] = []
+    for start in range(0, len(integrations), SURVEYED_AT_ONCE):
+        some = integrations[start : start + SURVEYED_AT_ONCE]
+        pipeline = scripts.store.pipeline(transaction=False)
+        for integration in some:
+            keys = IntegrationKeys(integration)
+            per_api = [key for api in APIS for key in (keys.pause(api), keys.circuit(api))]
+            scripts.survey(
+                keys=[keys.options, keys.due, keys.dead, keys.webhooks, *per_api],
+                args=[integration, SURVEYED_OWED, SURVEYED_DEAD, int(webhooks), *APIS],
+                client=pipeline,
+            )
+        found += [_survey(*both) for both in zip(some, pipeline.execute(), strict=True)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +153,28 @@ class Ledger:
                 return Marked(accepted=False, duplicate=True)
             case b"skipped":
                 return Marked(accepted=False, skipped_reason="auto_update_off")
+            case b"closed":
+                return Marked(accepted=False, closed=True)
             case _:
                 return Marked(accepted=True, wake=answer[1] == 1)
 
+    def mark_all(self, subjects: Iterable[str], causes: Causes, *, event_id: str = "") -> int:
+        """Marks many subjects in one round trip and answers how many. Each by itself; the clock wakes them, paced."""
+        automatic = all(cause.automatic for cause in causes)
+        args = [to_letters(causes), int(automatic), event_id, 0, ""]
+        pipeline = self._store.pipeline(transaction=False)
+        for subject in subjects:
+            self._run(self.scripts.mark, subject, args, client=pipeline)
+        return len(pipeline.execute())
+
     # -- the work ------------------------------------------------------------------------------------
 
-    def claim(self, subject: str, *, busy: bool = False) -> Claim | Refusal:
-        """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader.
-
-        `busy`: the caller cannot work on it now, even if it were free; it is refused and comes back soon.
-        """
+    def claim(self, subject: str) -> Claim | Refusal:
+        """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader."""
         token = f"{self.scripts.process}.{secrets.token_urlsafe(9)}"
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
-        args: list[object] = [token, _ms(self.lease), random.random(), int(busy)]  # noqa: S311 # jitter
+        args: list[object] = [token, _ms(self.lease), random.random()]  # noqa: S311 # jitter
         args += [item for api in APIS for item in (api, limits[api])]
         answer = self._run(self.scripts.claim, subject, args, keys)
         if answer[0] == b"refused":
@@ -155,6 +196,7 @@ class Ledger:
             wanted_since=from_ms(answer[10]),
             at=now,
             last_synced=from_ms(answer[12]),
+            revision=int(answer[13]),
         )
 
     def still_mine(
@@ -197,6 +239,7 @@ class Ledger:
         story: Story | None = None,
         answered: Iterable[str] = (),
         may_land_later: bool = False,
+        source_updated_at: str = "",
     ) -> FailAnswer:
         """Ends the work without an outcome: again after `delay`, or dead.
 
@@ -207,7 +250,7 @@ class Ledger:
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
         well = list(answered)
-        args.append(len(well))
+        args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
         others = [*well, *(other for other in APIS if other not in well and other != api)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
@@ -218,6 +261,10 @@ class Ledger:
     def discard(self, subject: str, reason: str) -> bool:
         """Gives a dead letter up; False when the subject is not dead."""
         return bool(self._run(self.scripts.discard, subject, [reason]))
+
+    def noted(self, subject: str, entry_id: str) -> None:
+        """Puts an entry of the audit log into the story of a subject, if it is known."""
+        self._run(self.scripts.noted, subject, entry_id.split("-"))
 
     def release_held(self, most: int) -> int:
         """Makes up to `most` subjects owed that were held while auto-update was off; answers how many."""
@@ -235,57 +282,60 @@ class Ledger:
         pipeline.execute()
 
     def state(self) -> str:
-        """`active`, or why the integration's work is held: `paused`, `reconnect_needed`."""
-        return cast(bytes, self._store.hget(self.keys.options, "state") or b"active").decode()
+        """`active`, or why the integration's work is held: `connecting`, `paused`, `reconnect_needed`, `closed`."""
+        return self.standing().state
 
-    def set_state(self, state: str) -> None:
+    def standing(self) -> Standing:
+        """The state with its reason and since when."""
+        state, reason, since = cast(
+            list[bytes | None], self._store.hmget(self.keys.options, ["state", "state_reason", "state_since"])
+        )
+        return Standing((state or b"active").decode(), (reason or b"").decode(), from_ms(since))
+
+    def set_state(self, state: str, reason: str = "") -> None:
         """What an operator or Teamleader says; wins over whatever the state was."""
-        pipeline = self._store.pipeline()
-        pipeline.hset(self.keys.options, "state", state)
-        pipeline.zadd(NEXT_DUE, {self.integration: 0}, lt=True)
-        pipeline.execute()
+        self._change_state("", state, reason)
 
-    def change_state(self, *, before: str, after: str) -> bool:
+    def change_state(self, *, before: str, after: str, reason: str = "") -> bool:
         """What we found out ourselves: changes the state only if it still is `before`; answers whether it did."""
-        done = self.scripts.change_state(keys=[self.keys.options, NEXT_DUE], args=[self.integration, before, after])
+        return self._change_state(before, after, reason)
+
+    def _change_state(self, before: str, after: str, reason: str) -> bool:
+        done = self.scripts.change_state(
+            keys=[self.keys.options, NEXT_DUE], args=[self.integration, before, after, reason]
+        )
         return bool(done)
 
-    def begin(self, *, auto_update: bool) -> None:
-        """Gives a new integration its first options; an existing one keeps what operators chose."""
-        pipeline = self._store.pipeline()
+    def begin(self, *, auto_update: bool, state: str = "active", within: "Pipeline | None" = None) -> None:
+        """Gives a new integration its first options; an existing one keeps what operators chose.
+
+        `within`: a transaction that this becomes a part of.
+        """
+        pipeline = self._store.pipeline() if within is None else within
         pipeline.hsetnx(self.keys.options, "auto_update", "on" if auto_update else "off")
+        pipeline.hsetnx(self.keys.options, "state", state)
         pipeline.hset(self.keys.options, "calls_per_minute", self.calls_per_minute)
-        pipeline.execute()
+        if within is None:
+            pipeline.execute()
 
     # -- what one can see ----------------------------------------------------------------------------
 
     def look(self, subject: str) -> SubjectState | None:
         """What is known of a subject; None when it was never heard of."""
+        return self.look_at([subject])[0]
+
+    def look_at(self, subjects: Sequence[str]) -> list[SubjectState | None]:
+        """As `look`, for many subjects in one round trip; in their order."""
         pipeline = self._store.pipeline()
-        pipeline.hgetall(self.keys.subject(subject))
-        pipeline.zscore(self.keys.due, subject)
-        pipeline.zscore(self.keys.held, subject)
-        record, due_at, held = pipeline.execute()
-        if not record:
-            return None
-        text = {name.decode(): value.decode() for name, value in record.items()}
-        return SubjectState(
-            subject=subject,
-            owed="w" in text,
-            causes=from_letters(text.get("y", "")),
-            wanted_since=from_ms(text.get("f")),
-            due=from_ms(due_at),
-            leased_until=from_ms(text.get("l")),
-            attempts=int(text.get("a", 0)),
-            outcome=text.get("o", ""),
-            reason=text.get("r", ""),
-            ended=from_ms(text.get("k")),
-            synced=from_ms(text.get("s")),
-            source_updated_at=text.get("u", ""),
-            event_id=text.get("e", ""),
-            held=held is not None,
-            story=Story.from_json(text["d"]) if "d" in text else None,
-        )
+        for subject in subjects:
+            pipeline.hgetall(self.keys.subject(subject))
+            pipeline.zscore(self.keys.due, subject)
+            pipeline.zscore(self.keys.held, subject)
+        found = pipeline.execute()
+        return [
+            _state(subject, record, due_at, held) if record else None
+            for subject, record, due_at, held in zip(subjects, found[::3], found[1::3], found[2::3], strict=True)
+        ]
 
     def account(self) -> Account:
         """The books, read at one instant."""
@@ -306,6 +356,10 @@ class Ledger:
         first = cast(list[tuple[bytes, float]], self._store.zrange(self.keys.due, 0, 0, withscores=True))
         return from_ms(str(first[0][1])) if first else None
 
+    def pending(self) -> int:
+        """How many subjects are owed."""
+        return int(self._store.zcard(self.keys.due))
+
     def dead_count(self) -> int:
         return int(self._store.zcard(self.keys.dead))
 
@@ -318,6 +372,23 @@ class Ledger:
             list[tuple[bytes, float]],
             self._store.zrange(self.keys.dead, offset, offset + limit - 1, withscores=True),
         )
+        return self._letters(found)
+
+    def dead_letters_after(self, died_ms: int, subject: str, *, until: datetime, limit: int) -> list[DeadLetter]:
+        """The next dead letters behind a place in the list, up to those of a moment; others may leave the list meanwhile."""
+        offset, last = 0, round(until.timestamp() * 1000)
+        while True:
+            found = cast(
+                list[tuple[bytes, float]],
+                self._store.zrangebyscore(self.keys.dead, died_ms, last, start=offset, num=limit, withscores=True),
+            )
+            # Those of the same millisecond are listed by name.
+            behind = [(one, at) for one, at in found if (int(at), one.decode()) > (died_ms, subject)]
+            if behind or len(found) < limit:
+                return self._letters(behind)
+            offset += limit
+
+    def _letters(self, found: Sequence[tuple[bytes, float]]) -> list[DeadLetter]:
         pipeline = self._store.pipeline()
         for subject, _ in found:
             pipeline.hget(self.keys.subject(subject.decode()), "d")
@@ -339,12 +410,43 @@ class Ledger:
     def _store(self) -> "redis.Redis":
         return self.scripts.store
 
-    def _run(self, script: Script, subject: str, args: Sequence[object], more_keys: Sequence[str] = ()) -> Any:
+    def _run(
+        self,
+        script: Script,
+        subject: str,
+        args: Sequence[object],
+        more_keys: Sequence[str] = (),
+        client: "redis.client.Pipeline | None" = None,
+    ) -> Any:
         keys = self.keys
-        names = [keys.subject(subject), keys.due, keys.dead, keys.held, keys.counts, keys.activity]
+        names = [keys.subject(subject), keys.due, keys.webhooks, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
-            keys=[*names, keys.options, NEXT_DUE, *more_keys], args=[self.integration, subject, *map(str, args)]
+            keys=[*names, keys.options, NEXT_DUE, *more_keys],
+            args=[self.integration, subject, *map(str, args)],
+            client=client,
         )
+
+
+def _state(subject: str, record: dict[bytes, bytes], due_at: float | None, held: float | None) -> SubjectState:
+    text = {name.decode(): value.decode() for name, value in record.items()}
+    return SubjectState(
+        subject=subject,
+        owed="w" in text,
+        causes=from_letters(text.get("y", "")),
+        wanted_since=from_ms(text.get("f")),
+        due=from_ms(None if due_at is None else str(due_at)),
+        leased_until=from_ms(text.get("l")),
+        attempts=int(text.get("a", 0)),
+        outcome=text.get("o", ""),
+        reason=text.get("r", ""),
+        ended=from_ms(text.get("k")),
+        synced=from_ms(text.get("s")),
+        source_updated_at=text.get("u", ""),
+        event_id=text.get("e", ""),
+        held=held is not None,
+        story=Story.from_json(text["d"]) if "d" in text else None,
+        past=past_from(text.get("p", "") + text.get("q", "")),
+    )
 
 
 def _ms(duration: timedelta) -> int:
@@ -355,7 +457,40 @@ def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
+def _survey(integration: str, answer: Any) -> Survey:
+    state, auto_update, owed, owed_since, dead, reasons, trouble, now, days, reason, since = answer
+    at = from_ms(now)
+    assert at is not None
+    return Survey(
+        integration=integration,
+        at=at,
+        standing=Standing(state.decode(), reason.decode(), from_ms(since)),
+        auto_update=auto_update == 1,
+        owed=owed,
+        owed_since=from_ms(owed_since),
+        dead=dead,
+        dead_reasons={reason.decode(): int(number) for reason, number in _pairs(reasons)},
+        in_trouble=tuple(api.decode() for api in trouble),
+        webhook_days=_webhook_days({name.decode(): value for name, value in _pairs(days)}),
+    )
+
+
+def _webhook_days(fields: dict[str, bytes]) -> dict[date, WebhookDay]:
+    """The fields are numbers of days since 1970; with `f` before it, the time of the first webhook of that day."""
+    found = {}
+    for name, number in fields.items():
+        first = from_ms(fields.get(f"f{name}"))
+        if name.isdigit() and first is not None:
+            found[EPOCH + timedelta(days=int(name))] = WebhookDay(int(number), first)
+    return found
+
+
 def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:
     at = from_ms(entry_id.split(b"-")[0])
     assert at is not None
-    return Activity(at, fields[b"s"].decode(), fields[b"k"].decode(), fields[b"r"].decode(), fields[b"e"].decode())
+    subject, what, detail, event_id = (fields[name].decode() for name in (b"s", b"k", b"r", b"e"))
+    return Activity(at, subject, what, detail, event_id, _span(fields.get(b"w")), _span(fields.get(b"t")))
+
+
+def _span(ms: bytes | None) -> timedelta | None:
+    return timedelta(milliseconds=int(ms)) if ms else None

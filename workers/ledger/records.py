@@ -2,8 +2,9 @@
 
 import enum
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 
@@ -53,12 +54,16 @@ def from_ms(text: bytes | str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it."""
+    """What became of an event. `wake`: a wake-up is useful; otherwise one is on its way or the clock sends it.
+
+    `closed`: nothing was recorded, because the integration was removed.
+    """
 
     accepted: bool
     wake: bool = False
     skipped_reason: str = ""
     duplicate: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Claim:
     wanted_since: datetime | None
     at: datetime
     last_synced: datetime | None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,67 @@ class Story:
         return cls(**values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn in the story of a subject: what became of it, or what somebody did about it.
+
+    `waited`: from its first event until then; `worked`: from the claim until then. `times`: so often in a row, the last
+    time then. `noted`: the id of the entry in the audit log, for what somebody did.
+    """
+
+    at: datetime
+    what: str
+    reason: str = ""
+    causes: Causes = frozenset()
+    waited: timedelta | None = None
+    worked: timedelta | None = None
+    times: int = 1
+    noted: str = ""
+
+
+NOTED = "noted"
+WHATS = {
+    "s": "synced",
+    "u": "unchanged",
+    "k": "skipped",
+    "g": "gone",
+    "d": "dead",
+    "r": "retry",
+    "w": "defer",
+    "a": "again",
+    "v": "verify",
+    "l": "lost",
+    "n": NOTED,
+}
+
+
+def past_from(text: str) -> tuple[Turn, ...]:
+    """The past of a subject as the scripts keep it (`remember` in common.lua), newest first."""
+    return tuple(_turn(*turn.split(".")) for turn in text.split(";") if turn)
+
+
+def _turn(
+    what: str, causes: str, when: str, waited: str = "", worked: str = "", times: str = "", reason: str = ""
+) -> Turn:
+    ms = int(when, 36)
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    if what == "n":
+        return Turn(at=at, what=NOTED, noted=f"{ms}-{int(waited, 36)}")
+    return Turn(
+        at=at,
+        what=WHATS.get(what, what),
+        reason=reason,
+        causes=from_letters(causes),
+        waited=_span(waited),
+        worked=_span(worked),
+        times=int(times, 36) if times else 1,
+    )
+
+
+def _span(ms: str) -> timedelta | None:
+    return timedelta(milliseconds=int(ms, 36)) if ms else None
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A subject that failed for good, kept until a person acts or a later sync succeeds."""
@@ -142,6 +209,19 @@ class SubjectState:
     event_id: str
     held: bool
     story: Story | None
+    past: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of an integration, why (a reason of the runbook, or empty) and since when."""
+
+    state: str
+    reason: str
+    since: datetime | None
+
+
+ACTIVE = Standing("active", "", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +244,41 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookDay:
+    """The webhooks of edits that came on one day, and when the first did."""
+
+    number: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """How one integration stands at one instant.
+
+    `owed_since`: for how long the customer that waits longest has been waiting, sweeps apart; None when nobody waits. Of a
+    long backlog only both ends are looked at. `in_trouble`: the APIs that fail or ask us to stay away.
+    """
+
+    integration: str
+    at: datetime
+    standing: Standing = ACTIVE
+    auto_update: bool = True
+    owed: int = 0
+    owed_since: datetime | None = None
+    dead: int = 0
+    dead_reasons: Mapping[str, int] = field(default_factory=dict)
+    in_trouble: tuple[str, ...] = ()
+    webhook_days: Mapping[date, WebhookDay] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
-    """One line of the story: what happened to which subject."""
+    """One thing that happened to a subject; `waited` since its first event, `worked` since the claim, where there were any."""
 
     at: datetime
     subject: str
     what: str
     detail: str
     event_id: str
+    waited: timedelta | None = None
+    worked: timedelta | None = None

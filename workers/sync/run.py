@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import random
-import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -14,7 +13,7 @@ import redis
 import structlog
 
 from config.integrations import Integration
-from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, fingerprint, map_customer
+from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, Variant, fingerprint, map_customer
 from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
@@ -22,11 +21,9 @@ from workers.ledger import Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import StillMine
 from workers.sync.decide import AUTO_UPDATE_OFF, LookOnly, Plan, Skip, decide, decide_invoice
 from workers.sync.failure_policy import INTERNAL, judge
+from workers.sync.freshness import seen_until
 from workers.sync.invoice import customer_of
 from workers.sync.upsert import Written, upsert
-
-# Customers of one integration that one process has in hand at a time: a hanging API cannot take all its threads.
-PLACES = 4
 
 log = structlog.get_logger()
 BOTH = ("teamleader", "twikey")
@@ -42,8 +39,8 @@ class Tools:
     twikey: TwikeyClient
     mapping: MappingSettings
     wake: Callable[[str], None]
-    # Of this process alone: what is killed takes its places with it, and what gives up (the store is away) frees them.
-    places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PLACES))
+    renewed: Callable[[], "Tools"]
+    """The tools as they are after the integration was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,13 @@ class End:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class Read:
+    """What a run has read from Teamleader so far: known also when it fails later. Empty for what is not fully brought over."""
+
+    seen_until: str = ""
+
+
 class NotMine(Exception):
     """The ledger no longer lets us go on: `lost`, `off` or `paused`."""
 
@@ -69,24 +73,18 @@ class NotMine(Exception):
 
 def work_on(subject: str, tools: Tools) -> None:
     """Does what is owed to a subject, if anything. Raises only `redis.RedisError`; then the lease ends by itself."""
-    free = tools.places.acquire(blocking=False)
-    try:
-        _work_on(subject, tools, busy=not free)
-    finally:
-        if free:
-            tools.places.release()
-
-
-def _work_on(subject: str, tools: Tools, *, busy: bool) -> None:
-    claim = tools.ledger.claim(subject, busy=busy)
+    claim = tools.ledger.claim(subject)
     if isinstance(claim, Refusal):
         log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
         return
+    if claim.revision != tools.integration.revision:
+        tools = tools.renewed()
     with structlog.contextvars.bound_contextvars(
         integration=tools.integration.id, subject=subject, event_id=claim.event_id
     ):
+        read = Read()
         try:
-            end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools)
+            end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools, read)
         except NotMine as stop:
             _walk_away(stop.why, claim, tools)
         except NotFound:
@@ -94,12 +92,12 @@ def _work_on(subject: str, tools: Tools, *, busy: bool) -> None:
         except redis.RedisError:
             raise
         except Exception as failure:  # noqa: BLE001 # judged, logged and kept: nothing may get stuck silently
-            _fail(failure, claim, tools)
+            _fail(failure, claim, tools, read)
         else:
             _commit(end, claim, tools)
 
 
-def _customer(claim: Claim, tools: Tools) -> End:
+def _customer(claim: Claim, tools: Tools, read: Read) -> End:
     plan = decide(claim.causes, auto_update=claim.auto_update, create_unknown=tools.integration.create_unknown)
     if isinstance(plan, Skip):
         return _skipped(plan, answered=())
@@ -107,13 +105,15 @@ def _customer(claim: Claim, tools: Tools) -> End:
     document = tools.teamleader.customer(kind, customer_id, reserved=True)
     if isinstance(plan, LookOnly):
         return _skipped(Skip(AUTO_UPDATE_OFF))
+    if plan.variant is Variant.FULL:
+        # Less than the full customer may leave something for a sweep to find.
+        read.seen_until = seen_until(document, claim.at)
     customer = map_customer(cast(Kind, kind), document, variant=plan.variant, settings=tools.mapping)
-    return _bring(customer, plan, claim, tools)
+    return _bring(customer, plan, claim, tools, read.seen_until)
 
 
-def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> End:
+def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools, updated_at: str) -> End:
     print_ = _what_twikey_has(customer, tools.integration)
-    updated_at = customer.source_updated_at.isoformat() if customer.source_updated_at else ""
     if print_ == claim.fingerprint and not plan.always_write and not claim.must_write:
         return End(Outcome.UNCHANGED, fingerprint=print_, source_updated_at=updated_at)
 
@@ -124,7 +124,7 @@ def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> 
 
     done = upsert(customer, plan, tools.twikey, check)
     if isinstance(done, Skip):
-        return _skipped(done, answered=BOTH)
+        return _skipped(done, answered=BOTH, updated_at=updated_at)
     warnings = tuple(f"{warning.field}: {warning.reason}" for warning in customer.warnings)
     return replace(_synced(done, print_, updated_at), warnings=warnings)
 
@@ -145,18 +145,19 @@ def _invoice(claim: Claim, tools: Tools) -> End:
     if isinstance(cause, Skip):
         return _skipped(cause, answered=())
     invoice = tools.teamleader.invoice(claim.subject.partition(":")[2], reserved=True)
+    updated_at = seen_until(invoice, claim.at)
     customer = customer_of(invoice)
     if isinstance(customer, Skip):
-        return _skipped(customer)
+        return _skipped(customer, updated_at=updated_at)
     # If we die after this mark and before the commit, the invoice is read again and its customer marked again.
     marked = tools.ledger.mark(customer, frozenset({cause}), event_id=claim.event_id)
     if marked.wake:
         tools.wake(customer)
-    return End(Outcome.SYNCED, "customer_marked")
+    return End(Outcome.SYNCED, "customer_marked", source_updated_at=updated_at)
 
 
-def _skipped(skip: Skip, answered: tuple[str, ...] = ("teamleader",)) -> End:
-    return End(Outcome.SKIPPED, skip.reason, hold=skip.hold, answered=answered)
+def _skipped(skip: Skip, answered: tuple[str, ...] = ("teamleader",), updated_at: str = "") -> End:
+    return End(Outcome.SKIPPED, skip.reason, source_updated_at=updated_at, hold=skip.hold, answered=answered)
 
 
 def _walk_away(why: StillMine, claim: Claim, tools: Tools) -> None:
@@ -195,10 +196,11 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
     )
 
 
-def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
+def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-    if verdict.state:
-        tools.ledger.change_state(before="active", after=verdict.state)
+    if verdict.state and tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api):
+        # Said once, by whoever found out first; every customer that was in work says below what became of it.
+        log.error("Credentials are refused; work is held until a person reconnects.", api=verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,
@@ -209,6 +211,7 @@ def _fail(failure: Exception, claim: Claim, tools: Tools) -> None:
         story=verdict.story,
         answered=_answered(failure),
         may_land_later=_may_land_later(failure),
+        source_updated_at=read.seen_until,
     )
     log.warning(
         "Dead letter: a person is needed." if answer == "dead" else "Failed; it will be tried again.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mapping import TwikeyCustomer
 from workers.clients.errors import Refused, UnknownCustomer
@@ -24,11 +25,10 @@ class Written:
 
 
 def upsert(customer: TwikeyCustomer, plan: Plan, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written | Skip:
-    """Writes the customer. `check(writes)` is called before each call and raises when the work is no longer ours."""
+    """Writes the customer. `check(writes)` is called right before each call and raises when the work is no longer ours."""
     if plan.unknown_only:
         return _create_if_unknown(customer, twikey, check)
     try:
-        check(True)
         return _update(customer, twikey, check)
     except UnknownCustomer:
         if not plan.may_create:
@@ -37,28 +37,26 @@ def upsert(customer: TwikeyCustomer, plan: Plan, twikey: TwikeyClient, check: Ca
 
 
 def _create_if_unknown(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written | Skip:
-    check(False)
-    if twikey.get(customer.number) is not None:
+    if twikey.get(customer.number, before_send=partial(check, False)) is not None:
         return Skip(ALREADY_KNOWN)
     return _create(customer, twikey, check)
 
 
 def _create(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:
-    check(True)
-    twikey.create(customer.number, {**customer.fields, **customer.creation_fields})
+    fields = {**customer.fields, **customer.creation_fields}
+    twikey.create(customer.number, fields, before_send=partial(check, True))
     return Written()
 
 
 def _update(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:
     try:
-        twikey.update(customer.number, customer.fields)
+        twikey.update(customer.number, customer.fields, before_send=partial(check, True))
         return Written()
     except Refused as refused:
         if not _may_be_the_name(refused, customer):
             raise
-    check(True)
     rest = {name: value for name, value in customer.fields.items() if name not in NAME_FIELDS}
-    twikey.update(customer.number, rest)
+    twikey.update(customer.number, rest, before_send=partial(check, True))
     return Written(WITHOUT_COMPANY_NAME)
 
 

@@ -18,7 +18,7 @@ from config.secrets import Cipher
 from sandbox.gates import Gate
 from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
 from workers.clients.teamleader import oauth
-from workers.clients.teamleader.oauth_protocol import TokenPair
+from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
 
 AtOnce = Callable[[int, Callable[[], object]], list[object]]
 
@@ -307,8 +307,8 @@ def test_a_person_can_connect_with_a_code(at_teamleader: Any) -> None:
     code = world.tokens.issue_code(world.default.id, world.default.client_id, back, world.clock())
     tokens = at_teamleader.tokens(replace(at_teamleader.connection, refresh_token=""))
 
-    tokens.connect_with_code(code, back)
+    tokens.store(tokens.exchange(code, back))
 
     assert works(at_teamleader, tokens.access_token())
-    with pytest.raises(ReconnectNeeded):
-        tokens.connect_with_code(code, back)
+    with pytest.raises(GrantRefused):
+        tokens.exchange(code, back)

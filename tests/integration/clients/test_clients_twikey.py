@@ -331,3 +331,29 @@ def test_an_account_that_cannot_be_read_says_so(at_twikey: Any, status: str) -> 
         with pytest.raises(Refused, match="read customers"):
             client.get(NUMBER)
         client.check()
+
+
+def test_whether_it_may_still_be_sent_is_asked_after_the_login_and_right_before_each_request(at_twikey: Any) -> None:
+    client, asked = at_twikey.client(), []
+
+    def ask() -> None:
+        asked.append(at_twikey.logins)
+
+    client.create("c-1", {"lastname": "Peeters"}, before_send=ask)
+    at_twikey.app.office.end_sessions()
+    client.update("c-1", {"lastname": "Janssens"}, before_send=ask)
+
+    # Asked once after the first login; then before the request that was answered 401, and again after the second login.
+    assert asked == [1, 1, 2]
+
+
+def test_nothing_is_sent_when_it_may_no_longer_be(at_twikey: Any) -> None:
+    client = at_twikey.client()
+    client.create("c-1", {"lastname": "Peeters"})
+
+    def no_more() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        client.update("c-1", {"lastname": "Janssens"}, before_send=no_more)
+    assert at_twikey.profile("c-1")["lastname"] == "Peeters"

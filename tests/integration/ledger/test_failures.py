@@ -271,13 +271,14 @@ def test_a_probe_that_ends_at_the_other_api_lets_the_next_one_probe_at_once(ledg
     assert claimed(ledger, "contact:2").probing
 
 
-def test_calls_under_way_when_the_circuit_opened_do_not_keep_it_open_for_longer(ledger, claimed):
+def test_calls_under_way_when_the_circuit_opened_do_not_keep_it_open_for_longer(scripts, ledger, claimed):
+    roomy = Ledger(scripts, "acme")
     subjects = [f"contact:{number}" for number in range(2, CIRCUIT_OPENS_AFTER + 8)]
     for subject in subjects:
         ledger.mark(subject, WEBHOOK)
 
-    for claim in [claimed(ledger, subject) for subject in subjects]:
-        ledger.fail(claim, "retry", reason="down", api="twikey", api_failed=True, delay=MINUTE)
+    for claim in [claimed(roomy, subject) for subject in subjects]:
+        roomy.fail(claim, "retry", reason="down", api="twikey", api_failed=True, delay=MINUTE)
 
     refusal = ledger.claim("contact:1")
     assert refusal.reason == "circuit_open"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts
+from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import LEASE
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
@@ -62,33 +62,6 @@ def test_nothing_is_claimed_when_nothing_is_owed(ledger, claimed, subject):
     ledger.commit(claimed(ledger), Outcome.SYNCED)
 
     assert ledger.claim(subject) == Refusal("settled", None)
-
-
-def test_who_has_no_place_for_it_is_refused_and_comes_back_soon(ledger, claimed):
-    before = ledger.look("contact:1").due
-
-    refusal = ledger.claim("contact:1", busy=True)
-
-    state = ledger.look("contact:1")
-    assert refusal.reason == "busy"
-    assert timedelta(0) < refusal.again_at - before < timedelta(seconds=5)
-    assert (state.due, state.leased_until) == (refusal.again_at, None)
-    assert claimed(ledger)
-
-
-@pytest.mark.parametrize("busy", [True, False])
-def test_what_need_not_be_done_is_refused_for_that_reason_however_busy_one_is(ledger, claimed, busy):
-    claim = claimed(ledger)
-
-    assert ledger.claim("contact:1", busy=busy).reason == "leased"
-    ledger.commit(claim, Outcome.SYNCED)
-    assert ledger.claim("contact:1", busy=busy).reason == "settled"
-
-
-def test_a_lease_says_which_process_holds_it(store, claimed):
-    claim = claimed(Ledger(Scripts(store, process="worker-7"), "acme"))
-
-    assert claim.token.startswith("worker-7.")
 
 
 # -- still mine? -----------------------------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ class TeamleaderClient:
         self._budget = budget
         self._now = now
 
+    def with_budget(self, budget: CallBudget) -> "TeamleaderClient":
+        """The same account, its calls taken from another budget: bulk work gives way to live work."""
+        return TeamleaderClient(self._http, self._connection, self._tokens, budget, now=self._now)
+
     def contact(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002 # Teamleader's own word
         return self.info("contact", id, reserved=reserved)
 
@@ -57,6 +61,10 @@ class TeamleaderClient:
     def me(self, *, reserved: bool = False) -> dict[str, object]:
         """The user who connected the account; `account.id` is the id that webhooks carry."""
         return protocol.data("users.me", self.call("users.me", {}, reserved=reserved))
+
+    def rows(self, action: str, body: Mapping[str, object]) -> list[dict[str, object]]:
+        """One page of a list. Whatever is not a list of records is `Unavailable`, never an empty page."""
+        return protocol.rows(action, self.call(action, body))
 
     def call(self, action: str, body: Mapping[str, object], *, reserved: bool = False) -> dict[str, object]:
         """Any action; the answer's whole JSON object, empty after a 204."""

@@ -75,14 +75,10 @@ class TokenStore:
         """
         return self._replace(stale).access
 
-    def connect_with_code(self, code: str, redirect_uri: str) -> None:
-        """Exchanges the code of the consent page and stores the pair."""
+    def exchange(self, code: str, redirect_uri: str) -> TokenPair:
+        """The pair that the code of the consent page is worth; nothing is stored. Raises `GrantRefused` and what `renew` does."""
         answer = self._http.send(protocol.code_request(self._connection, code, redirect_uri))
-        try:
-            pair = protocol.read_pair(answer, now=self._now(), seed=self._seed)
-        except GrantRefused as refused:
-            raise ReconnectNeeded("teamleader", _sentence(refused.code), code=refused.code) from None
-        self.store(pair)
+        return protocol.read_pair(answer, now=self._now(), seed=self._seed)
 
     def store(self, pair: TokenPair) -> None:
         """Makes this the connection's pair, whatever was there before."""

@@ -85,6 +85,14 @@ def data(action: str, document: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
+def rows(action: str, document: Mapping[str, object]) -> list[dict[str, object]]:
+    """The records of a `.list` answer. Raises `Unavailable` when they are not there: an error is not an empty page."""
+    found = document.get("data")
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise Unavailable("teamleader", f"Teamleader's answer to {action} holds no list")
+    return found
+
+
 def rate_limit(answer: Answer) -> RateLimit:
     """The three `X-RateLimit-` headers; what cannot be read is None."""
     return RateLimit(

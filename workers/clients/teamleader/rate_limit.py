@@ -14,13 +14,19 @@ from workers.clients.clock import Clock, utc_now
 from workers.clients.errors import Throttled
 from workers.clients.teamleader.protocol import RateLimit
 
+# Calls that bulk work leaves free for live work at any time: one in 25, a few more than an integration's live workers.
+RESERVE_ONE_IN = 25
 # Fewer calls left than this at Teamleader: somebody else uses the account too, or we counted wrongly.
 FEW_LEFT = 10
 WINDOW = timedelta(seconds=60)
 
 
 class CallBudget:
-    """The calls one integration may make. A smaller `calls_per_minute` over the same keys is a share of the same budget."""
+    """The calls one integration may make. A smaller `calls_per_minute` over the same keys is a share of the same budget.
+
+    `bulk`: the caller is a bulk job, which gives way to live work: at most half of the budget while any is due, and
+    always a few calls less than all, so that an edit is not kept waiting (`rate_limit.lua` decides it, atomically).
+    """
 
     def __init__(
         self,
@@ -28,16 +34,20 @@ class CallBudget:
         keys: IntegrationKeys,
         *,
         calls_per_minute: int,
+        bulk: bool = False,
         now: Clock = utc_now,
     ) -> None:
         self._script = store.register_script(resources.files(__package__).joinpath("rate_limit.lua").read_text())
-        self._key = keys.calls("teamleader")
+        self._keys = [keys.calls("teamleader"), keys.bulk_calls("teamleader"), keys.due]
+        self._keys += [keys.pause("teamleader"), keys.circuit("teamleader")]
         self._calls_per_minute = calls_per_minute
+        self._bulk = bulk
         self._now = now
 
     def take(self) -> None:
         """Takes one call. Raises `Throttled` when none is free; Teamleader itself was not asked."""
-        wait_ms = self._run("take", self._calls_per_minute)
+        limit = self._calls_per_minute
+        wait_ms = self._run("bulk", limit, reserve(limit)) if self._bulk else self._run("take", limit)
         if wait_ms > 0:
             until = self._now() + timedelta(milliseconds=wait_ms)
             raise Throttled("teamleader", "our own limit of calls per minute is reached", until=until, status=None)
@@ -57,4 +67,14 @@ class CallBudget:
             self._run("correct", counted_there, round(until_reset / timedelta(milliseconds=1)))
 
     def _run(self, *arguments: str | int) -> int:
-        return cast(int, self._script(keys=[self._key], args=list(arguments)))
+        return cast(int, self._script(keys=self._keys, args=list(arguments)))
+
+
+def reserve(calls_per_minute: int) -> int:
+    """How many calls of the minute bulk work never takes."""
+    return calls_per_minute // RESERVE_ONE_IN
+
+
+def bulk_rates(calls_per_minute: int) -> tuple[int, int]:
+    """Calls per minute that bulk work gets while live work is due, and otherwise."""
+    return max(1, calls_per_minute // 2), max(1, calls_per_minute - reserve(calls_per_minute))

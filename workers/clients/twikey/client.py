@@ -16,10 +16,17 @@ NOBODY = "tltw-check"
 SUSPECT_PAUSE = timedelta(seconds=5)
 
 
+def _nothing() -> None: ...
+
+
+BeforeSend = Callable[[], object]
+
+
 class TwikeyClient:
     """The customers of one Twikey account. Safe for threads.
 
-    Every method raises an `ApiFailure`, or `redis.RedisError` when the store fails.
+    Every method raises an `ApiFailure`, or `redis.RedisError` when the store fails. `before_send` is called immediately before
+    each request of a customer goes out, after any login that it needs: whoever must not write any more raises in it.
     """
 
     def __init__(
@@ -35,19 +42,23 @@ class TwikeyClient:
         self._session = session
         self._now = now
 
-    def update(self, number: str, fields: Mapping[str, str]) -> None:
+    def update(self, number: str, fields: Mapping[str, str], *, before_send: BeforeSend = _nothing) -> None:
         """Changes these fields of a customer. Raises `UnknownCustomer` when there is none with this number."""
-        answer = self._call(lambda session: protocol.update_request(self._api_url, session, number, fields))
+        answer = self._call(
+            lambda session: protocol.update_request(self._api_url, session, number, fields), before_send
+        )
         protocol.check(answer, fields, now=self._now())
 
-    def create(self, number: str, fields: Mapping[str, str]) -> None:
+    def create(self, number: str, fields: Mapping[str, str], *, before_send: BeforeSend = _nothing) -> None:
         """Creates a customer; one that exists would be overwritten whole. Raises `CreateUnavailable`."""
-        answer = self._call(lambda session: protocol.create_request(self._api_url, session, number, fields))
+        answer = self._call(
+            lambda session: protocol.create_request(self._api_url, session, number, fields), before_send
+        )
         protocol.check(answer, fields, now=self._now(), creating=True)
 
-    def get(self, number: str) -> dict[str, object] | None:
+    def get(self, number: str, *, before_send: BeforeSend = _nothing) -> dict[str, object] | None:
         """What Twikey knows of a customer; None when it knows none. Raises `Refused` when it cannot be asked."""
-        answer = self._call(lambda session: protocol.get_request(self._api_url, session, number))
+        answer = self._call(lambda session: protocol.get_request(self._api_url, session, number), before_send)
         if answer.status in (404, 405):
             raise Refused("twikey", "this Twikey account does not let us read customers", status=answer.status)
         try:
@@ -69,11 +80,13 @@ class TwikeyClient:
         except Refused:
             return  # understood and refused: then we were let in
 
-    def _call(self, build: Callable[[str], Request]) -> Answer:
+    def _call(self, build: Callable[[str], Request], before_send: BeforeSend) -> Answer:
         session = self._session.token()
+        before_send()
         answer = self._http.send(build(session))
         if protocol.session_is_dead(answer):
             session = self._session.renew(stale=session)
+            before_send()
             answer = self._http.send(build(session))
         if protocol.session_is_dead(answer):
             sentence = "Twikey refuses a session it has just given us: check the API key"

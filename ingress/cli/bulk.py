@@ -1,0 +1,344 @@
+"""Commands about work on whole accounts: sweep, full comparison, missed invoices, and the jobs behind them."""
+
+import csv
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TextIO, cast
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from ingress.cli.progress import follow, told
+from ingress.cli.shared import (
+    FAILED,
+    NOT_FOUND,
+    SETTINGS,
+    answer,
+    command,
+    console,
+    integration_option,
+    json_option,
+    refuse,
+    when,
+    who,
+)
+from workers import operations_bulk
+from workers.bulk.jobs import Job, Json, Plan
+from workers.bulk.missed_invoices import DAYS
+from workers.operations_bulk import Started
+from workers.services import Services
+
+SHOWN = 40
+wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it until it is over.")
+CUSTOMERS = {
+    "synced": "brought over",
+    "unchanged": "Twikey had them as they are",
+    "already_known": "known to Twikey, left alone",
+    "gone": "no longer in Teamleader",
+    "dead": "could not be sent: tltw dead-letters list",
+}
+SKIPPED = {
+    "invoice_paid": "paid",
+    "invoice_zero": "of a zero amount",
+    "invoice_draft": "drafts",
+    "invoice_without_customer": "without a customer",
+    "same_customer": "further ones of the same customers",
+}
+
+
+@click.command()
+@wait_option
+@integration_option
+@json_option
+@command
+def sweep(services: Services, wait: bool, name: str, as_json: bool) -> None:
+    """Look now for edits and invoices in Teamleader whose webhook never reached us.
+
+    It runs by itself every ten minutes, and whenever auto-update is switched on or the connection is restored.
+    """
+    try:
+        started = operations_bulk.start_sweep(services, name, by=who())
+    except ValueError as off:
+        refuse(str(off), FAILED)
+    _see_through(services, started, wait=wait, as_json=as_json)
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Bring over again what differs, and create what is missing.")
+@click.option("--no-create", is_flag=True, help="With --repair: create nobody.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--last", is_flag=True, help="Show the report of the last comparison; start nothing.")
+@click.option(
+    "--csv", "csv_to", type=click.Path(path_type=Path), help="Write the report as CSV to this file; - is here."
+)
+@wait_option
+@integration_option
+@json_option
+@command
+def drift(
+    services: Services,
+    repair: bool,
+    no_create: bool,
+    yes: bool,
+    last: bool,
+    csv_to: Path | None,
+    wait: bool,
+    name: str,
+    as_json: bool,
+) -> None:
+    """Compare every customer of Teamleader with Twikey, field by field. Says first what that takes.
+
+    Reads each customer in full: one call each to Teamleader and to Twikey. Runs by itself once a week, without repairing.
+    The report names customers by id, and fields, never values: tltw preview company ID shows those.
+    """
+    if last:
+        job = operations_bulk.job(services, name, "drift")
+        if job is None:
+            refuse("There was no comparison yet. Start one: tltw drift", NOT_FOUND)
+    else:
+        plan = operations_bulk.plan_drift(services, name, repair=repair, create=not no_create)
+        _agree(plan, yes=yes, as_json=as_json)
+        job = _started(
+            services,
+            operations_bulk.start_drift(
+                services, name, repair=repair, create=not no_create, total=plan.total, by=who()
+            ),
+            wait=wait,
+            as_json=as_json,
+        )
+    lines = list(operations_bulk.report(services, name, "drift"))
+    if csv_to:
+        _write_csv(lines, csv_to)
+    if as_json:
+        answer({"job": job, "report": lines}, as_json=True)
+    elif str(csv_to) != "-":
+        _show_drift(job, lines)
+    _exit(job, wait=wait or last)
+
+
+@click.group()
+def invoices() -> None:
+    """Invoices whose import was missed."""
+
+
+@invoices.command("import")
+@click.option("--days", type=click.IntRange(1, operations_bulk.MOST_DAYS), default=DAYS, show_default=True)
+@wait_option
+@integration_option
+@json_option
+@command
+def import_(services: Services, days: int, wait: bool, name: str, as_json: bool) -> None:
+    """Create the customers of recent booked, unpaid invoices that Twikey does not know.
+
+    With auto-update off a customer that Twikey knows is left alone; with it on it is brought up to date, as always.
+    Doing it again does nothing twice.
+    """
+    started = operations_bulk.start_invoices(services, name, days=days, by=who())
+    _see_through(services, started, wait=wait, as_json=as_json)
+
+
+@click.group()
+def jobs() -> None:
+    """See, follow, pause, resume or cancel work on whole accounts."""
+
+
+@jobs.command("list")
+@integration_option
+@json_option
+@command
+def list_(services: Services, name: str, as_json: bool) -> None:
+    """List what runs, and how the last run of everything else ended."""
+    found = operations_bulk.jobs(services, name)
+    if as_json:
+        answer(found, as_json=True)
+    elif not found:
+        console.print("There was no job yet.")
+    else:
+        table = Table()
+        for heading in ("job", "state", "done", "started", "ended", "by", ""):
+            table.add_column(heading, overflow="fold")
+        for job in found:
+            times = (when(job.started), when(job.ended) if job.ended else "")
+            table.add_row(*map(Text, (job.kind, _state(job), _done(job), *times, job.by, told(job))))
+        console.print(table)
+
+
+@jobs.command()
+@click.argument("kind")
+@click.option("--follow", "following", is_flag=True, help="Stay until it is over.")
+@integration_option
+@json_option
+@command
+def show(services: Services, kind: str, following: bool, name: str, as_json: bool) -> None:
+    """Show one job and how its earlier runs ended, for example: tltw jobs show sweep"""
+    job = _the(operations_bulk.job(services, name, kind), kind)
+    if following:
+        job = follow(services, job, quiet=as_json)
+    earlier = [old for old in operations_bulk.history(services, name, kind) if old.run != job.run]
+    if as_json:
+        answer({"job": job, "earlier": earlier}, as_json=True)
+        return
+    console.print("\n".join(_lines(job)), markup=False, soft_wrap=True)
+    for old in earlier[:5]:
+        console.print(f"  before: {when(old.started)} by {old.by}: {_state(old)}, {_done(old)}", markup=False)
+
+
+def _turning(act: Literal["pause", "resume", "cancel"], meaning: str) -> None:
+    @jobs.command(act, help=meaning)
+    @click.argument("kind")
+    @integration_option
+    @json_option
+    @command
+    def turn(services: Services, kind: str, name: str, as_json: bool) -> None:
+        found, changed = operations_bulk.turn(services, name, kind, act, by=who())
+        job = _the(found, kind)
+        answer(job, as_json=as_json, text=_turned(job, act, changed=changed))
+        if not changed:
+            raise SystemExit(FAILED)
+
+
+_turning("pause", "Pause a job after the step under way. It keeps its place.")
+_turning("resume", "Go on with a job that was paused, or that failed, from where it was.")
+_turning("cancel", "End a job for good after the step under way. What it did stays done.")
+
+
+# -- how a run is started and seen through -----------------------------------------------------------
+
+
+def _see_through(services: Services, started: Started, *, wait: bool, as_json: bool) -> None:
+    job = _started(services, started, wait=wait, as_json=as_json)
+    answer(job, as_json=as_json, text="\n".join(_lines(job)))
+    _exit(job, wait=wait)
+
+
+def _started(services: Services, started: Started, *, wait: bool, as_json: bool) -> Job:
+    job = started.job
+    if not started.is_new and not as_json:
+        how = "paused" if job.state == "paused" else "under way already"
+        console.print(f"It is {how}, since {when(job.started)} by {job.by}; this is that run.", markup=False)
+    return follow(services, job, quiet=as_json) if wait else job
+
+
+def _exit(job: Job, *, wait: bool) -> None:
+    if wait and job.state in ("failed", "cancelled"):
+        raise SystemExit(FAILED)
+
+
+def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
+    """Says what is going to happen, and asks. Where nobody can answer, --yes must have been said before."""
+    text = f"{plan.sentence}\nThat takes about {plan.calls:,} calls to Teamleader: {lasts(plan)}."
+    if not as_json:
+        console.print(text, markup=False, soft_wrap=True)
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        refuse("Nothing was started, because nobody can be asked here: say --yes.", SETTINGS)
+    click.confirm("Go on?", abort=True)
+
+
+def lasts(plan: Plan) -> str:
+    """How long, for a person."""
+    shortest, longest = _duration(plan.shortest), _duration(plan.longest)
+    return shortest if shortest == longest else f"{shortest}, up to {longest} beside other work"
+
+
+def _duration(time: timedelta) -> str:
+    minutes = max(1, round(time.total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 60 / 24:.0f} days"
+
+
+# -- how a job is shown ------------------------------------------------------------------------------
+
+
+def _the(job: Job | None, kind: str) -> Job:
+    if job is None:
+        refuse(f"There was no {kind} yet.", NOT_FOUND)
+    return job
+
+
+def _state(job: Job) -> str:
+    return f"{job.state}, will {job.asked}" if job.asked else job.state
+
+
+def _done(job: Job) -> str:
+    return f"{job.done:,}" if job.total is None else f"{job.done:,} of {job.total:,}"
+
+
+def _turned(job: Job, act: str, *, changed: bool) -> str:
+    if not changed:
+        return f"{job.kind} is {_state(job)}; there is nothing to {act}."
+    if job.asked:
+        return f"{job.kind}: the step under way is finished first, then it will {act}."
+    return f"{job.kind} is {job.state}."
+
+
+def _lines(job: Job) -> list[str]:
+    """A job as text."""
+    lines = [f"{job.kind}: {_state(job)}, {_done(job)}"]
+    if why := told(job):
+        lines.append(f"  {why}" + (f" ({job.reason})" if job.reason else ""))
+    lines.append(f"  started {when(job.started)} by {job.by}" + (f", ended {when(job.ended)}" if job.ended else ""))
+    if job.kind == "sweep" and job.result:
+        lines.append(
+            f"  {_numbers(job, 'contacts', 'companies', 'invoices')} had changed; {job.result['marked']} were missed"
+        )
+        lines.append(f"  {job.result['calls']} calls to Teamleader")
+    elif job.kind == "invoices" and job.result:
+        lines += _invoice_lines(job)
+    elif job.result:
+        lines += [f"  {name}: {number}" for name, number in job.result.items()]
+    if not job.is_over:
+        lines.append(f"  Follow it: tltw jobs show {job.kind} --follow")
+    return lines
+
+
+def _numbers(job: Job, *names: str) -> str:
+    return ", ".join(f"{job.result.get(name, 0)} {name}" for name in names)
+
+
+def _invoice_lines(job: Job) -> list[str]:
+    result = cast("dict[str, Any]", job.result)
+    lines = [f"  {result.get('invoices', 0)} booked invoices of the last {job.parameters.get('days')} days"]
+    lines += [f"    {result[name]} {words}" for name, words in SKIPPED.items() if result.get(name)]
+    lines.append(f"  customers: {sum(result.get('customers', {}).values())}")
+    return lines + [f"    {number} {CUSTOMERS.get(name, name)}" for name, number in result.get("customers", {}).items()]
+
+
+def _show_drift(job: Job, lines: list[Json]) -> None:
+    console.print("\n".join(_lines(job)), markup=False, soft_wrap=True)
+    if not lines:
+        return
+    table = Table()
+    for heading in ("customer", "", "fields or reasons"):
+        table.add_column(heading, overflow="fold")
+    for cells in _cells(lines[:SHOWN]):
+        table.add_row(*map(Text, cells))
+    console.print(table)
+    if (more := len(lines) + job.more - min(len(lines), SHOWN)) > 0:
+        console.print(f"… and {more:,} more. All of them: tltw drift --last --csv report.csv", markup=False)
+    if job.more:
+        console.print(f"The report holds the first {len(lines):,}; {job.more:,} were only counted.", markup=False)
+
+
+def _cells(lines: Iterable[Json]) -> Iterable[tuple[str, str, str]]:
+    for line in lines:
+        details = cast("list[str]", line.get("fields", [])) or cast("list[str]", line.get("reasons", []))
+        yield str(line["subject"]), str(line["found"]), ", ".join(details)
+
+
+def _write_csv(lines: Iterable[Json], to: Path) -> None:
+    def write(out: TextIO) -> None:
+        rows = csv.writer(out)
+        rows.writerow(("customer", "found", "details"))
+        rows.writerows(_cells(lines))
+
+    if str(to) == "-":
+        write(sys.stdout)
+        return
+    with to.open("w", newline="", encoding="utf-8") as out:
+        write(out)

@@ -1,0 +1,159 @@
+"""A real browser on the console: Debian's Chromium, driven by Playwright. The pages that every check walks over stand here.
+
+Playwright downloads no browser of its own here: it takes the `chromium` of the machine.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from sandbox.deployment import Deployment
+from workers import connect, integrations
+
+# Nothing that reaches beyond this machine; --no-sandbox because tests may run as root.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP, PHONE = (1280, 900), (360, 740)
+SIZES: Mapping[str, tuple[int, int]] = {"desktop": DESKTOP, "phone": PHONE}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+# Every page an admin can look at, by a name for its picture. Whoever adds a page adds it here.
+PAGES: Mapping[str, str] = {
+    "overview": "/",
+    "integration": "/integrations/default",
+    "connect": "/connect",
+    "connection": "/integrations/bakery/connection",
+    "connection-denied": "/integrations/bakery/connection?refused=access_denied",
+    "connection-red": "/integrations/hairdresser/connection",
+    "connection-green": "/integrations/default/connection",
+    "switches": "/integrations/bakery/switches",
+    "switches-default": "/integrations/default/switches",
+    "settings": "/integrations/bakery/settings",
+    "settings-default": "/integrations/default/settings",
+    "connect-nothing": "/connect/teamleader",
+    "dead-letters": "/integrations/default/dead-letters",
+    "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
+    "jobs": "/integrations/default/jobs",
+    "job": "/integrations/default/jobs/sweep",
+    "alerts": "/alerts",
+    "audit": "/audit",
+    "operators": "/operators",
+    "operator": "/operators/the-viewer",
+    "account": "/account",
+    "not-found": "/nowhere",
+}
+
+
+def add_merchants(deployment: Deployment) -> None:
+    """Beside the merchant that the environment describes: one that waits to be connected, and one whose Twikey key is wrong."""
+    services = deployment.services
+    given = {"twikey_url": f"{deployment.twikey.url}/creditor", "twikey_key": "wrong", "default_language": "nl"}
+    integrations.add(services, "bakery", {**given, "label": "Bakkerij Tarwe"}, by="cli:an")
+    integrations.add(services, "hairdresser", {**given, "label": "Kapsalon Lien"}, by="operator:an")
+    account = deployment.teamleader.post("/accounts", {"empty": True, "name": "Kapsalon Lien"})["id"]
+    back = f"{deployment.console_url}{connect.CALLBACK}"
+    address = connect.begin(services, "hairdresser", by="operator:an", redirect_uri=back, binding="an's browser")
+    asked = dict(parse_qsl(urlsplit(address).query))
+    answer = httpx.post(address.partition("?")[0], data={**asked, "account": account, "decision": "allow"})
+    landed = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+    connect.finish(services, connect.take(services, landed["state"], binding="an's browser"), code=landed["code"])
+    connect.complete(services, "default", by="operator:an")
+
+
+def chromium() -> str:
+    """Where the browser is; without one the test is skipped here and fails in CI."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    why = "no Chromium on PATH (Debian: apt-get install chromium)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{why}; in CI the browser must be there.")
+    pytest.skip(why)
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def new_context(
+    browser: Browser,
+    url: str,
+    *,
+    size: tuple[int, int] = DESKTOP,
+    scheme: Scheme = "light",
+    language: str = "en-GB",
+    zone: str = "Europe/Brussels",
+    scripts: bool = True,
+    scale: float = 1,
+) -> BrowserContext:
+    """A browser of somebody: its own cookies, window, colours, language and time zone."""
+    width, height = size
+    return browser.new_context(
+        base_url=url,
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        locale=language,
+        timezone_id=zone,
+        java_script_enabled=scripts,
+        device_scale_factor=scale,
+        reduced_motion="reduce",
+    )
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    page.goto("/login")
+    page.fill("input[name=name]", name)
+    page.fill("input[name=password]", password)
+    page.click("button.main")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What axe found wrong with a page."""
+
+    rule: str
+    impact: str
+    where: tuple[str, ...]
+
+
+def troubles(page: Page) -> list[Trouble]:
+    """The serious and critical problems that axe-core finds. https://github.com/dequelabs/axe-core (version of the package)"""
+    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        Trouble(one["id"], one["impact"], tuple(str(node["target"][0]) for node in one["nodes"]))
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def sticks_out(page: Page) -> list[str]:
+    """What is wider than the window, so that one would have to scroll sideways."""
+    found: list[str] = page.evaluate(
+        """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
+             [...document.querySelectorAll("body *")]
+               .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+               .map((one) => `${one.tagName} ${one.className}`)"""
+    )
+    return found

@@ -1,0 +1,139 @@
+"""How bulk work takes calls: half of the budget beside live work, nearly all without, spread out, and never the last ones."""
+
+from datetime import UTC, datetime
+
+import pytest
+import redis
+
+from config.keys import IntegrationKeys
+from workers.clients.errors import Throttled
+from workers.clients.teamleader.rate_limit import CallBudget, bulk_rates, reserve
+from workers.ledger import Cause, Claim, Ledger, Scripts
+
+KEYS = IntegrationKeys("acme")
+CALLS, BULK = KEYS.calls("teamleader"), KEYS.bulk_calls("teamleader")
+LIMIT = 100
+
+
+def redis_ms(store: "redis.Redis") -> int:
+    seconds, microseconds = store.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def bulk(store: "redis.Redis", calls_per_minute: int = LIMIT) -> CallBudget:
+    return CallBudget(store, KEYS, calls_per_minute=calls_per_minute, bulk=True)
+
+
+def spent(store: "redis.Redis", calls: int, *, by_bulk: bool) -> None:
+    """So many calls, evenly spread over the last minute but its last seconds."""
+    now = redis_ms(store)
+    for number in range(calls):
+        at = now - 59_000 + number * 50_000 // calls
+        store.rpush(CALLS, at)
+        if by_bulk:
+            store.rpush(BULK, at)
+
+
+def seconds_until_free(calls: CallBudget) -> float:
+    try:
+        calls.take()
+    except Throttled as throttled:
+        return (throttled.until - datetime.now(UTC)).total_seconds() if throttled.until else 60.0
+    return 0.0
+
+
+def owe(store: "redis.Redis", in_ms: int = 0) -> None:
+    store.zadd(KEYS.due, {"contact:1": redis_ms(store) + in_ms})
+
+
+def test_alone_bulk_work_takes_all_but_the_reserve(store: "redis.Redis") -> None:
+    spent(store, LIMIT - reserve(LIMIT) - 1, by_bulk=True)
+
+    first, second = seconds_until_free(bulk(store)), seconds_until_free(bulk(store))
+
+    assert first == 0
+    assert second == pytest.approx(1, abs=0.5)
+
+
+def test_beside_live_work_it_takes_half(store: "redis.Redis") -> None:
+    spent(store, LIMIT // 2, by_bulk=True)
+    alone = seconds_until_free(bulk(store))
+
+    owe(store)
+    beside = seconds_until_free(bulk(store))
+
+    assert alone == 0
+    assert beside > 0
+
+
+def test_the_calls_of_live_work_do_not_count_as_its_own(store: "redis.Redis") -> None:
+    spent(store, LIMIT // 2, by_bulk=False)
+    owe(store)
+
+    assert seconds_until_free(bulk(store)) == 0
+
+
+@pytest.mark.parametrize(("in_ms", "counts"), [(0, True), (20_000, True), (59_000, True), (600_000, False)])
+def test_what_is_in_work_or_waits_for_a_call_is_live_but_not_a_far_retry(
+    store: "redis.Redis", in_ms: int, counts: bool
+) -> None:
+    spent(store, LIMIT // 2, by_bulk=True)
+
+    owe(store, in_ms)
+
+    assert (seconds_until_free(bulk(store)) > 0) is counts
+
+
+def test_live_work_finds_free_calls_at_once_when_bulk_has_all_it_may_have(store: "redis.Redis") -> None:
+    ledger = Ledger(Scripts(store), "acme", calls_per_minute=LIMIT)
+    ledger.begin(auto_update=True)
+    spent(store, LIMIT - reserve(LIMIT), by_bulk=True)
+    assert seconds_until_free(bulk(store)) > 0
+
+    claims = []
+    for number in range(reserve(LIMIT)):
+        ledger.mark(f"contact:{number}", frozenset({Cause.WEBHOOK}))
+        claims.append(ledger.claim(f"contact:{number}"))
+
+    assert reserve(LIMIT) == 4
+    assert all(isinstance(claim, Claim) for claim in claims)
+
+
+def test_a_job_may_make_a_few_calls_at_once_but_not_all_at_once(store: "redis.Redis") -> None:
+    waits = [seconds_until_free(bulk(store)) for _ in range(12)]
+
+    assert waits[:10] == [0] * 10
+    assert waits[10] == pytest.approx(6, abs=0.5)
+
+
+def test_what_bulk_takes_counts_for_everybody(store: "redis.Redis") -> None:
+    bulk(store).take()
+
+    assert (store.llen(CALLS), store.llen(BULK)) == (1, 1)
+    assert 0 < store.pttl(BULK) <= 60_000
+
+
+@pytest.mark.parametrize("closed", ["pause", "circuit"])
+def test_it_stays_away_while_teamleader_is_paused_or_its_circuit_is_open(store: "redis.Redis", closed: str) -> None:
+    until = redis_ms(store) + 30_000
+    if closed == "pause":
+        store.set(KEYS.pause("teamleader"), until)
+    else:
+        store.hset(KEYS.circuit("teamleader"), "u", until)
+
+    assert seconds_until_free(bulk(store)) == pytest.approx(30, abs=1)
+    assert store.llen(CALLS) == 0
+
+
+def test_the_smallest_budget_still_lets_it_work(store: "redis.Redis") -> None:
+    owe(store)
+
+    assert seconds_until_free(bulk(store, 1)) == 0
+    assert seconds_until_free(bulk(store, 1)) > 0
+
+
+def test_at_the_real_limit_more_than_95_percent_are_used_and_the_rates_are_told() -> None:
+    beside, alone = bulk_rates(190)
+
+    assert (beside, alone) == (95, 183)
+    assert alone / 190 > 0.95

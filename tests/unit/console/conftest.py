@@ -1,0 +1,139 @@
+"""The console over a store in memory: an application, operators of each role, and a browser that keeps cookies and forms."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+import fakeredis
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from config import settings
+from ingress.console import csrf
+from ingress.console.app import create_app
+from workers import operators, passwords, services
+from workers.ledger import Cause, Claim
+from workers.ledger.records import Story
+from workers.operators import Operator, Role
+from workers.services import Services
+
+PASSWORD = "correct horse battery"
+SETTINGS = {
+    "TLTW_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "TLTW_WEBHOOK_KEY": "k" * 43,
+    "TLTW_PUBLIC_URL": "https://sync.example.com",
+    "TLTW_REDIS_URL": "redis://in-memory:6379/0",
+    "TLTW_TEAMLEADER_CLIENT_ID": "id",
+    "TLTW_TEAMLEADER_CLIENT_SECRET": "secret",
+    "TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh",
+    "TLTW_TWIKEY_API_URL": "https://acme.twikey.com/api/creditor",
+    "TLTW_TWIKEY_API_TOKEN": "token",
+}
+
+
+@dataclass
+class Browser:
+    """A client that sends the token of the form it saw last, as a browser would."""
+
+    client: FlaskClient
+    base: str
+    headers: dict[str, str] = field(default_factory=lambda: {"Accept-Language": "en"})
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.client.get(path, base_url=self.base, headers=self.headers, buffered=True, **more)
+
+    def post(
+        self, path: str, form: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
+    ) -> TestResponse:
+        """Without `token` the right one is sent: the one in the forms of any page that this browser can see."""
+        sent = {csrf.FIELD: self.token() if token is None else token, **(form or {})}
+        return self.client.post(path, data=sent, base_url=self.base, headers=self.headers, **more)
+
+    def token(self) -> str:
+        page = self.get("/login")
+        if page.status_code == 303:
+            page = self.get("/account")
+        return re.search(rf'name="{csrf.FIELD}" value="([^"]+)"', page.text)[1]
+
+    def sign_in(self, name: str, password: str = PASSWORD, **form: str) -> TestResponse:
+        return self.post("/login", {"name": name, "password": password, **form})
+
+    def cookies(self) -> dict[str, str]:
+        return {key[2]: cookie.value for key, cookie in self.client._cookies.items()}
+
+
+@dataclass
+class House:
+    """A console and what stands behind it."""
+
+    app: Flask
+    services: Services
+    base: str
+
+    @property
+    def store(self) -> "fakeredis.FakeRedis":
+        return self.services.store
+
+    def browser(self, name: str = "", **headers: str) -> Browser:
+        """A new browser; signed in when somebody is named."""
+        browser = Browser(self.app.test_client(), self.base)
+        browser.headers |= headers
+        if name:
+            assert browser.sign_in(name).status_code == 303
+        return browser
+
+    def bury(self, subject: str, reason: str = "refused", **story: Any) -> None:
+        """A dead letter, with a story of its own."""
+        ledger = self.services.ledger("default")
+        ledger.mark(subject, frozenset({Cause.OPERATOR}), event_id="ev_of_" + subject[-4:])
+        claim = ledger.claim(subject)
+        assert isinstance(claim, Claim)
+        event = {"event_id": claim.event_id}
+        ledger.fail(claim, "dead", reason=reason, story=Story(reason, **{**event, **story}))
+
+    def operator(self, name: str, role: Role = Role.OPERATOR, *limit: str) -> Operator:
+        return operators.add(
+            self.store, name, password=PASSWORD, role=role, limit=frozenset(limit) or None, by="cli:test"
+        )
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is slow on purpose; tests/unit/test_passwords.py looks at the real cost."""
+    monkeypatch.setattr(passwords, "COST", passwords.Cost(log2_n=4, r=8, p=1))
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., House]]:
+    """Makes a console with some settings of its own."""
+    opened: list[Services] = []
+
+    def make(base: str = "http://127.0.0.1:8001", **more: str) -> House:
+        server = fakeredis.FakeServer()
+        monkeypatch.setattr(services, "connect", lambda _url: fakeredis.FakeRedis(server=server))
+        opened.append(services.open_services(settings.load(SETTINGS | more)))
+        return House(create_app(opened[-1]), opened[-1], base)
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def house(build: Callable[..., House]) -> House:
+    """A console with a viewer, an operator and an admin."""
+    house = build()
+    for role in Role:
+        house.operator(f"the-{role}", role)
+    return house
+
+
+def text_of(response: TestResponse) -> str:
+    """What a person reads on a page."""
+    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", response.text, flags=re.DOTALL)
+    inline = re.sub(r"</?(b|code|small|span|time)\b[^>]*>", "", body)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", inline)).split())

@@ -1,0 +1,61 @@
+"""How an integration stands at one glance."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workers.ledger.records import Account
+from workers.operations import IntegrationView
+from workers.standing import Level, Standing, standing
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+BOOKS = Account(accepted=9, synced=9, unchanged=0, coalesced=0, skipped=0, gone=0, dead=0, pending=0)
+WELL = IntegrationView(
+    id="default",
+    label="",
+    state_reason="",
+    state_since=None,
+    auto_update=True,
+    state="active",
+    account=BOOKS,
+    dead=0,
+    held=0,
+    oldest_owed=None,
+    last_synced=NOW - timedelta(minutes=3),
+)
+PENDING = replace(BOOKS, pending=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Standing(Level.WELL, "in_sync", since=WELL.last_synced)),
+        ({"account": replace(BOOKS, accepted=0)}, Standing(Level.WELL, "nothing_yet")),
+        ({"account": PENDING, "oldest_owed": NOW}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({"account": PENDING, "oldest_owed": NOW + timedelta(hours=1)}, Standing(Level.WELL, "on_the_way", count=4)),
+        (
+            {"account": PENDING, "oldest_owed": NOW - timedelta(minutes=6)},
+            Standing(Level.LOOK, "overdue", count=4, since=NOW - timedelta(minutes=6)),
+        ),
+        ({"dead": 2}, Standing(Level.TROUBLE, "dead", count=2)),
+        ({"dead": 2, "account": PENDING, "oldest_owed": NOW - timedelta(hours=1)}, Standing(Level.TROUBLE, "dead", 2)),
+        ({"auto_update": False}, Standing(Level.OFF, "off")),
+        ({"auto_update": False, "held": 7}, Standing(Level.OFF, "off_with_held", count=7)),
+        ({"held": 7}, Standing(Level.WELL, "catching_up", count=7)),
+        ({"state": "reconnect_needed", "account": PENDING}, Standing(Level.TROUBLE, "reconnect_needed", count=4)),
+        ({"state": "paused", "dead": 3}, Standing(Level.LOOK, "paused")),
+        ({"state": "connecting"}, Standing(Level.LOOK, "connecting")),
+        ({"state": "closed", "dead": 3}, Standing(Level.OFF, "closed")),
+        ({"state": "something new"}, Standing(Level.LOOK, "paused")),
+    ],
+)
+def test_the_one_thing_that_matters_most(changes, expected):
+    found = standing(replace(WELL, **changes), NOW)
+
+    assert replace(found, command="") == expected
+
+
+def test_what_needs_somebody_names_the_command_that_helps():
+    assert standing(replace(WELL, dead=1), NOW).command == "tltw dead-letters list --integration default"
+    assert standing(WELL, NOW).command == ""

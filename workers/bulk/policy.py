@@ -1,0 +1,86 @@
+"""Says what becomes of a job whose step failed. Pure; the bulk counterpart of `workers.sync.failure_policy`.
+
+| what failed                        | then                                                                       |
+|------------------------------------|----------------------------------------------------------------------------|
+| our own budget of calls            | on at the next free call; that is only the pace                            |
+| 429                                | on at the time it names; no try used up                                    |
+| no usable answer                   | again, full-jitter backoff up to 15 min; a job never gives up on an outage |
+| our credentials are refused        | the integration needs reconnecting; the job waits for that                 |
+| there is no reason to go on        | cancelled                                                                  |
+| anything else                      | failed, with a sentence; a person resumes or cancels it                    |
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from mapping import CannotMap
+from workers.clients.errors import ApiFailure, ReconnectNeeded, Throttled, Unavailable
+from workers.sync.failure_policy import INTERNAL, LONGEST_PAUSE, PAUSE_WITHOUT_A_TIME, RECONNECT_NEEDED, backoff
+
+# How soon it is looked whether the integration works again.
+LOOK_AGAIN = timedelta(seconds=5)
+
+
+class JobFailed(Exception):
+    """A kind cannot go on. `reason` is the short word, `sentence` what a person reads."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+class JobStopped(JobFailed):
+    """A kind has no reason to go on; nobody needs to do anything."""
+
+
+class UnknownKind(Exception):
+    """This process is older than the kind; a newer one will take the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Later, from the same cursor. `state`: the integration's new state, when it changes."""
+
+    reason: str
+    sentence: str
+    delay: timedelta
+    failed: bool = False
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """It does not go on; when it `failed` a person is needed."""
+
+    reason: str
+    sentence: str
+    state: Literal["failed", "cancelled"] = "failed"
+
+
+def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) -> Wait | Stop:
+    """What to do about a step that failed after so many failed tries in a row. `jitter` is a random number from 0 to 1."""
+    match failure:
+        case Throttled(status=None, api="teamleader", until=datetime() as until):
+            return Wait("", "", max(until - now, timedelta(milliseconds=1)))
+        case Throttled():
+            wait = PAUSE_WITHOUT_A_TIME if failure.until is None else failure.until - now
+            delay = min(max(wait, timedelta(seconds=1)), LONGEST_PAUSE) + timedelta(seconds=jitter)
+            return Wait("throttled", failure.sentence, delay)
+        case ReconnectNeeded():
+            return Wait(RECONNECT_NEEDED, failure.sentence, LOOK_AGAIN, state=RECONNECT_NEEDED)
+        case Unavailable():
+            return Wait("unavailable", failure.sentence, backoff(failures, jitter), failed=True)
+        case UnknownKind():
+            sentence = "The bulk process that runs does not know this kind of job: is it an older version?"
+            return Wait("unknown_kind", sentence, LOOK_AGAIN)
+        case JobStopped():
+            return Stop(failure.reason, failure.sentence, "cancelled")
+        case JobFailed() | ApiFailure():
+            return Stop(failure.reason, failure.sentence)
+        case CannotMap():
+            return Stop("cannot_map", str(failure))
+        case _:
+            sentence = f"A mistake of our own ({type(failure).__name__}); the log of the bulk process has the place."
+            return Stop(INTERNAL, sentence)

@@ -1,0 +1,76 @@
+"""How an integration stands, judged at one glance: well, to be looked at, or in need of somebody. Pure; the words are said elsewhere."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from workers.operations import IntegrationView
+
+# What is due this long ago should have been done.
+OVERDUE = timedelta(minutes=5)
+
+
+# What helps on the command line.
+COMMANDS = {
+    "dead": "tltw dead-letters list --integration {}",
+    "overdue": "tltw doctor --integration {}",
+    "paused": "tltw integration resume {}",
+    "reconnect_needed": "tltw integration connect {}",
+    "connecting": "tltw integration connect {}",
+    "off": "tltw integration enable {}",
+    "off_with_held": "tltw integration enable {}",
+}
+
+
+class Level(StrEnum):
+    """From the worst to the best, in the order in which they are listed."""
+
+    TROUBLE = "trouble"
+    LOOK = "look"
+    OFF = "off"
+    WELL = "well"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`what` is a word for a sentence; `count` and `since` go into it where it needs them. `command` helps, if there is one."""
+
+    level: Level
+    what: str
+    count: int = 0
+    since: datetime | None = None
+    command: str = ""
+
+
+def standing(view: IntegrationView, now: datetime) -> Standing:
+    """The one thing that matters most about an integration now."""
+    found = _held(view) if view.state != "active" else _active(view, now)
+    return replace(found, command=COMMANDS.get(found.what, "").format(view.id))
+
+
+def _active(view: IntegrationView, now: datetime) -> Standing:
+    if view.dead:
+        return Standing(Level.TROUBLE, "dead", count=view.dead)
+    if view.oldest_owed is not None and now - view.oldest_owed > OVERDUE:
+        return Standing(Level.LOOK, "overdue", count=view.account.pending, since=view.oldest_owed)
+    if view.account.pending:
+        return Standing(Level.WELL, "on_the_way", count=view.account.pending)
+    if not view.auto_update:
+        return Standing(Level.OFF, "off_with_held" if view.held else "off", count=view.held)
+    if view.held:
+        return Standing(Level.WELL, "catching_up", count=view.held)
+    if not view.account.accepted:
+        return Standing(Level.WELL, "nothing_yet")
+    return Standing(Level.WELL, "in_sync", since=view.last_synced)
+
+
+def _held(view: IntegrationView) -> Standing:
+    match view.state:
+        case "reconnect_needed":
+            return Standing(Level.TROUBLE, "reconnect_needed", count=view.account.pending)
+        case "connecting":
+            return Standing(Level.LOOK, "connecting")
+        case "closed":
+            return Standing(Level.OFF, "closed")
+        case _:
+            return Standing(Level.LOOK, "paused", count=view.account.pending)
