@@ -20,6 +20,7 @@ import structlog
 from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.accounts import learn_account
+from workers.bulk.housekeeping import expire_files
 from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
@@ -60,6 +61,7 @@ def steps() -> tuple[Step, ...]:
         Step("keep_alive", timedelta(hours=1), keep_token_alive, first_after=timedelta(minutes=1)),
         # Logging in to Twikey is what Twikey throttles most.
         Step("reconnect", timedelta(minutes=10), reconnect),
+        Step("files", timedelta(hours=1), expire_files, for_each=False, first_after=timedelta(minutes=1)),
     )
 
 

@@ -36,6 +36,7 @@ TAKES_A_REASON = {
     "JobFailed": 0,
     "JobStopped": 0,
     "Problem": 1,
+    "Remark": 1,
     "Skip": 0,
     "Stop": 0,
     "Step": 3,

@@ -1,6 +1,19 @@
 """The ledger: what is owed to whom. `Ledger` is the way in; the words are in `records`."""
 
 from workers.ledger.ledger import Due, Ledger, Scripts, due, surveys
-from workers.ledger.records import Cause, Claim, Marked, Outcome, Refusal, Story
+from workers.ledger.records import Cause, Claim, Loan, Marked, Outcome, Refusal, Story
 
-__all__ = ["Cause", "Claim", "Due", "Ledger", "Marked", "Outcome", "Refusal", "Scripts", "Story", "due", "surveys"]
+__all__ = [
+    "Cause",
+    "Claim",
+    "Due",
+    "Ledger",
+    "Loan",
+    "Marked",
+    "Outcome",
+    "Refusal",
+    "Scripts",
+    "Story",
+    "due",
+    "surveys",
+]

@@ -136,6 +136,8 @@ local function want(causes, event, at)
   if redis.call('ZREM', DEAD, subject) == 1 then redis.call('HDEL', SUBJECT, 'd', 'a', 'c', 'ff') end
   local leased = number('l') > now
   local planned = tonumber(redis.call('ZSCORE', DUE, subject) or 'inf')
+  -- One that is lent was not due at all; when the loan is not given back, it is due at its end.
+  if leased and planned == math.huge then schedule(number('l')) end
   if not leased and at < planned then schedule(at) end
   return owed
 end

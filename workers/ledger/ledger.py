@@ -23,6 +23,7 @@ from workers.ledger.records import (
     Causes,
     Claim,
     DeadLetter,
+    Loan,
     Marked,
     Outcome,
     Refusal,
@@ -52,6 +53,7 @@ EPOCH = date(1970, 1, 1)
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
+LoanAnswer = Literal["mine", "leased", "lost", "paused", "held"]
 FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
@@ -70,9 +72,9 @@ class Scripts:
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
         self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
-        self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
+        self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release, self.lend = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
-            for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
+            for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release", "lend")
         )
         self.noted = store.register_script(common + folder.joinpath("noted.lua").read_text())
 
@@ -256,6 +258,22 @@ class Ledger:
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
 
+    # -- other writers -------------------------------------------------------------------------------
+
+    def borrow(self, subject: str) -> Loan | LoanAnswer:
+        """Asks to be the only writer of a customer, owed or not; else why not. Give it back in any case."""
+        loan = Loan(subject, secrets.token_urlsafe(9))
+        answer = self._lend(loan, "borrow")
+        return loan if answer == "mine" else answer
+
+    def still_lent(self, loan: Loan, *, writes: bool) -> LoanAnswer:
+        """Asked before every call. Renews the loan; before a write it also forgets what Twikey had from us."""
+        return self._lend(loan, "keep", writes=writes)
+
+    def give_back(self, loan: Loan, *, twikey_wants_none_for: timedelta = timedelta(0)) -> LoanAnswer:
+        """Lets workers at the customer again; says `lost` when they were before. May pause Twikey for everybody."""
+        return self._lend(loan, "return", pause=twikey_wants_none_for)
+
     # -- what operators turn -------------------------------------------------------------------------
 
     def discard(self, subject: str, reason: str) -> bool:
@@ -405,6 +423,11 @@ class Ledger:
         return [_activity(entry_id, fields) for entry_id, fields in reversed(entries)]
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _lend(self, loan: Loan, what: str, *, writes: bool = False, pause: timedelta = timedelta(0)) -> LoanAnswer:
+        args = [loan.token, _ms(self.lease), what, int(writes), _ms(pause)]
+        answer = self._run(self.scripts.lend, loan.subject, args, [self.keys.pause("twikey")])
+        return cast(LoanAnswer, answer.decode())
 
     @property
     def _store(self) -> "redis.Redis":
