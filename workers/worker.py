@@ -22,6 +22,8 @@ from workers.services import Services
 
 DRAIN_MS = 18_000
 POLL_MS = 200
+# Dramatiq's own three seconds are most of what a short outage of the store costs.
+RECONNECT_AFTER_SECONDS = 1.0
 CHECK_THREADS_EVERY_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -58,6 +60,7 @@ def make_worker(broker: WakeUpBroker, threads: int) -> dramatiq.Worker:
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
     # As many at a time as threads could take up.
     worker.queue_prefetch = threads
+    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_AFTER_SECONDS
     broker.lines = Lines(threads)
     worker.work_queue = cast(Any, broker.lines)
     return worker

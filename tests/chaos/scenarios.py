@@ -40,6 +40,8 @@ class Scenario:
     manners: Manners = field(default_factory=Manners)
     limit: int | None = None
     may_lose: bool = False
+    # How long it may take after the healing until Twikey equals Teamleader; a trial that breaks a promise waits so long.
+    right_within: float = 180.0
     # In how many rounds the stock pipeline runs it too.
     baseline: int = 0
     prepare: Callable[[System], None] = lambda system: None
