@@ -24,6 +24,7 @@ class FairQueue(queue.Queue[T]):
         self._who = who
         self._shares = Shares(threads, places)
         self._holders: dict[int, tuple[str, float]] = {}
+        self._answered: dict[int, bool] = {}
         self._next: str | None = None
         self._closed = False
 
@@ -40,11 +41,16 @@ class FairQueue(queue.Queue[T]):
             return self._pop(next(iter(self._lines)))
 
     def task_done(self) -> None:
+        thread = threading.get_ident()
         with self.mutex:
-            who, began = self._holders.pop(threading.get_ident())
-            self._shares.give_back(who, began, time.monotonic())
+            who, began = self._holders.pop(thread)
+            self._shares.give_back(who, began, answered=self._answered.pop(thread, None))
             self.not_empty.notify()
         super().task_done()
+
+    def tell(self, *, answered: bool) -> None:
+        """Says, in the thread that is at work, whether its API answered. Who gets no answer has one thread until it does."""
+        self._answered[threading.get_ident()] = answered
 
     def send_home(self) -> None:
         """Nothing starts any more: threads that wait, or come to wait, get `queue.Empty`. Tell them to end first."""
@@ -55,7 +61,6 @@ class FairQueue(queue.Queue[T]):
     # -- what `queue.Queue` asks of its kinds, always under its lock --------------------------------------------------------
 
     def _init(self, maxsize: int) -> None:
-        # The order of the lines is the order of turns: who was served goes behind the others.
         self._lines: dict[str, deque[T]] = {}
 
     def _qsize(self) -> int:
@@ -79,8 +84,8 @@ class FairQueue(queue.Queue[T]):
         return item
 
     def _pop(self, who: str) -> T:
-        line = self._lines.pop(who)
+        line = self._lines[who]
         item = line.popleft()
-        if line:
-            self._lines[who] = line
+        if not line:
+            del self._lines[who]
         return item

@@ -143,6 +143,7 @@ class Upkeep:
     def _do(self, job: Job) -> None:
         name, number = job
         done = attempt(self.steps[number], self.services, name, failed=self._failed.get(job, 0))
+        self._due.tell(answered=done.ok)
         if done.ok:
             self._failed.pop(job, None)
         else:

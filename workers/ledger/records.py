@@ -97,7 +97,7 @@ class Loan:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A claim that was not granted: `settled`, `leased`, `paused`, `circuit_open`, `busy`, `no_budget`, …"""
+    """A claim that was not granted: `settled`, `leased`, `paused`, `circuit_open`, `no_budget`, …"""
 
     reason: str
     again_at: datetime | None
