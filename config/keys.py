@@ -159,7 +159,8 @@ class IntegrationKeys:
 
     @property
     def counts(self) -> str:
-        """Hash: accepted events and how they ended, since the beginning."""
+        """Hash: accepted events and how they ended, since the beginning; how many customers were brought over and are not gone
+        (`customers`), and when the last one was (`changed`, ms)."""
         return f"{self.prefix}counts"
 
     def counts_of_hour(self, hour: int) -> str:

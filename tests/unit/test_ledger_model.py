@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts, due
+from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts, due, glances
 from workers.ledger.ledger import LEASE
 
 CUSTOMERS = ("contact:1", "company:2")
@@ -186,6 +186,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             account = self.ledger.account()
             assert account.adds_up, account
+            known = [self.ledger.look(customer) for customer in CUSTOMERS]
+            counted = glances(self.scripts, ["acme"])[0].customers
+            assert counted == sum(state is not None and state.synced is not None for state in known)
 
     @rule(killed=st.booleans())
     def all_comes_right(self, killed: bool) -> None:
