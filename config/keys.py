@@ -109,6 +109,11 @@ class IntegrationKeys:
         return f"{self.prefix}teamleader:registered"
 
     @property
+    def connection(self) -> str:
+        """String (JSON): how each step of connecting went when somebody last looked, and when that was."""
+        return f"{self.prefix}connection"
+
+    @property
     def session(self) -> str:
         """String: the encrypted Twikey session token."""
         return f"{self.prefix}twikey:session"
@@ -142,10 +147,6 @@ class IntegrationKeys:
     def due(self) -> str:
         """Sorted set: every owed subject by the time (ms) it should next be tried. Its size is what is pending."""
         return f"{self.prefix}due"
-
-    def places(self, process: str) -> str:
-        """Sorted set, expiring: subjects a worker process has in hand by the end (ms) of their lease."""
-        return f"{self.prefix}places:{process}"
 
     @property
     def dead(self) -> str:

@@ -71,7 +71,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_PUBLIC_URL", None, "The https address under which Teamleader reaches the web process.", parse.url),
     Variable("TLTW_WEB_HOST", "127.0.0.1", "Address the web process listens on; 0.0.0.0 inside a container."),
     Variable("TLTW_WEB_PORT", "8000", "Port of the web process (webhooks).", parse.port),
-    Variable("TLTW_WORKER_THREADS", "16", "Customers one worker process handles at a time.", parse.positive),
+    Variable("TLTW_WORKER_THREADS", "32", "Customers one worker process handles at a time.", parse.positive),
     Variable("TLTW_BULK_THREADS", "4", "Bulk jobs (sweep, comparison, export, …) one bulk process works on at a time.", parse.positive),
     Variable("TLTW_COMPARE_EVERY_DAYS", "7", "How often all customers are compared with Twikey (tltw drift) by the clock. 0: never.", _days),
     Variable("TLTW_CONSOLE_URL", "", "The https address at which operators open the console. Empty: http://127.0.0.1 and its port, this machine only.", parse.console_url),

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from config.embedded import NoStore
-from sandbox.deployment import Deployment, TookTooLong, deploy
+from sandbox.deployment import Deployment, TookTooLong, deploy, second_merchant
 from sandbox.narrator import Narrator
 from sandbox.story import Story
 
@@ -76,6 +76,7 @@ def _tell(deployment: Deployment, console: Console, begin: float) -> list[str]:
 
 
 def _invite(deployment: Deployment, console: Console, password: str) -> None:
+    merchant = second_merchant(deployment)
     env = deployment.folder / "demo.env"
     tltw = f"{_shown(Path(sys.executable).parent / 'tltw')} --env {_shown(env)}"
     console.print()
@@ -83,6 +84,12 @@ def _invite(deployment: Deployment, console: Console, password: str) -> None:
     for label, text in (
         ("Open the console", deployment.console_url),
         ("  and sign in with", f"{OPERATOR}   {password}"),
+        ("Connect one more merchant", f"{deployment.console_url}/connect"),
+        ("  its Twikey base URL", f"{deployment.twikey.url}/creditor"),
+        ("  its Twikey API key", merchant.api_key),
+        ("  at Teamleader choose the account", merchant.account_name),
+        ("  then edit its customers", f"{deployment.teamleader.url}/?account={merchant.account}"),
+        ("  and see them in its own Twikey", f"{deployment.twikey.url}/?creditor={merchant.creditor}"),
         ("Edit customers in the simulated Teamleader", deployment.teamleader.url),
         ("See them change in the simulated Twikey", deployment.twikey.url),
         ("Is everything well?", f"{tltw} doctor"),

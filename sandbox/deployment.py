@@ -24,6 +24,7 @@ from ingress.cli.supervisor import Supervisor, read_procfile
 from sandbox.teamleader.world import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN
 from sandbox.twikey.office import DEFAULT_API_KEY
 from workers import operators, passwords
+from workers.connect import CALLBACK
 from workers.operators import Role
 from workers.services import Services, open_services
 
@@ -154,6 +155,30 @@ class Deployment:
         return self.services.ledger("default").account().pending == 0
 
 
+@dataclass(frozen=True, slots=True)
+class SecondMerchant:
+    """A Teamleader account and a Twikey creditor that nobody has connected yet."""
+
+    account: str
+    account_name: str
+    company: str
+    creditor: str
+    api_key: str
+
+
+def second_merchant(
+    deployment: Deployment, *, name: str = "Garage Vandamme", creditor: str = "garage"
+) -> SecondMerchant:
+    """Somebody to connect: an account with one company in it, and an empty creditor with a key of its own."""
+    account = deployment.teamleader.post("/accounts", {"empty": True, "name": name})["id"]
+    emails = [{"type": "primary", "email": "an@goossens.example.com"}]
+    company = {"type": "company", "name": "Taxi Goossens", "emails": emails}
+    made = deployment.teamleader.post("/customers", company, account=account, silent="1")["id"]
+    key = f"{creditor}-{secrets.token_hex(8)}"
+    deployment.twikey.post("/creditors", {"id": creditor, "api_key": key})
+    return SecondMerchant(account, name, made, creditor, key)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -238,6 +263,9 @@ def _start(deployment: Deployment) -> None:
     if deployment.store:
         deployment.store.start()
     wait_for("the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers())
+    # What one enters at Teamleader's marketplace, so that a person can connect one more merchant in the console.
+    backs = [f"{url}{CALLBACK}" for url in (deployment.console_url, deployment.environment["TLTW_PUBLIC_URL"])]
+    deployment.teamleader.patch("/settings", {"settings": {"redirect_uris": backs}})
     deployment.services = open_services(settings_of.load(deployment.environment))
     deployment.supervisor.start()
     deployment.supervisor.watch_in_background()

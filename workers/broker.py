@@ -4,6 +4,7 @@ A wake-up names a subject. Losing one costs seconds (the clock sends another), s
 limits are used; each of those loses, stalls or doubles messages under faults, see docs/decisions/0001.
 """
 
+import time
 from typing import Any, cast
 
 import dramatiq
@@ -11,6 +12,8 @@ import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed, DecodeError
+
+from workers.lines import Lines
 
 QUEUE = "customers"
 ACTOR = "sync_subject"
@@ -20,19 +23,40 @@ HEARTBEAT_TIMEOUT_MS = 20_000
 # Out of a million: look for dead workers' messages at every command instead of at one in a thousand.
 MAINTENANCE_CHANCE = 1_000_000
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
+PAUSE_WHEN_CROWDED_SECONDS = 0.05
+# Put before Dramatiq's script: who is silent is judged by the store's clock. By their own clocks, one machine that is minutes
+# ahead takes the messages of all others away from them, again and again.
+BY_THE_CLOCK_OF_THE_STORE = (
+    b"local clock = redis.call('TIME')\nARGV[2] = clock[1] * 1000 + math.floor(clock[2] / 1000)\n"
+)
 
 log = structlog.get_logger()
 
 
 class WakeUpConsumer(_RedisConsumer):
-    """A consumer that survives what the store may answer."""
+    """A consumer that survives what the store may answer, and sorts what it fetches into lines, if its broker has them."""
 
     def __next__(self) -> Any:
+        lines = self.broker.lines
         try:
-            return super().__next__()
+            if lines and not self.message_cache and lines.is_crowded():
+                # What our threads cannot take up yet is for other processes as well, but somebody who is owed little may
+                # be in it.
+                time.sleep(PAUSE_WHEN_CROWDED_SECONDS)
+            message = super().__next__()
+            if lines and message is not None and not lines.wants(*message.args):
+                self.ack(message)
+                return None
         except redis.RedisError as error:
             # Also READONLY, OOM, time-outs, …: the stock consumer thread only survives a ConnectionError.
             raise ConnectionClosed(error) from None
+        return message
+
+    @property
+    def outstanding_message_count(self) -> int:
+        """How many fetched messages keep others from being fetched: with lines none, for they have ends of their own."""
+        count: int = super().outstanding_message_count
+        return 0 if self.broker.lines else count
 
     def ack(self, message: Any) -> None:
         try:
@@ -56,9 +80,16 @@ class WakeUpConsumer(_RedisConsumer):
 class WakeUpBroker(RedisBroker):
     """Dramatiq's Redis broker without delay queues, with the consumer above, and deaf to whatever is no wake-up."""
 
+    lines: Lines | None = None
+
     # How many values Lua may unpack at a time: half of the least that the stock broker reckons with. That one asks the store
     # before its first command, all others waiting under a lock that was made before gevent patched the threads.
     _max_unpack_size_val = 499  # type: ignore[assignment] # there it is None until the store was asked
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        stock = cast(bytes, self.scripts["dispatch"].script)
+        self.scripts["dispatch"] = self.client.register_script(BY_THE_CLOCK_OF_THE_STORE + stock)
 
     @property
     def consumer_class(self) -> type[WakeUpConsumer]:

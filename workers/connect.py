@@ -6,28 +6,31 @@ everything that was there, and what was held runs.
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal, cast
 
 import structlog
 
 from config.keys import IntegrationKeys, consent
-from workers import audit
+from workers import audit, integrations
 from workers.accounts import account_in, claim_account
 from workers.clients.clock import utc_now
 from workers.clients.errors import ApiFailure, NotFound, Refused, Unavailable
 from workers.clients.teamleader import oauth_protocol, protocol
 from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
+from workers.clients.twikey.session import forgive_refusal
 from workers.integrations import ACTIVE, CLOSED, CONNECTING
-from workers.registration import register
+from workers.registration import register, unregister
 from workers.services import Services
 from workers.sync.failure_policy import RECONNECT_NEEDED
 
 # The code that Teamleader gives lives ten minutes; whoever takes longer to agree begins again.
 CONSENT_LIVES = timedelta(minutes=15)
 CALLBACK = "/connect/teamleader"
+CLIENT_REFUSED = "Teamleader does not accept our client id or client secret: check both (docs/connect.md)."
+CODE_REFUSED = "Teamleader does not accept the code: it works once and for ten minutes. Begin again."
 
 log = structlog.get_logger()
 
@@ -37,10 +40,12 @@ StepName = Literal["consent", "account", "twikey", "webhook"]
 class CannotConnect(Exception):
     """Why a connection cannot be begun or finished; the sentence says what to do. `reason` is a heading of the runbook."""
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    def __init__(self, reason: str, sentence: str, *, integration: str = "") -> None:
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+        # Known only to whom it may be told.
+        self.integration = integration
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,22 @@ class Consent:
     by: str
     redirect_uri: str
     binding: str
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How each step went when somebody last connected or looked, and when that was."""
+
+    at: datetime
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An integration that was removed. `trouble`: why its webhook could not be taken off at Teamleader, or empty."""
+
+    trouble: str
 
 
 def begin(services: Services, name: str, *, by: str, redirect_uri: str, binding: str) -> str:
@@ -88,7 +109,10 @@ def begin(services: Services, name: str, *, by: str, redirect_uri: str, binding:
 
 
 def take(services: Services, state: str, *, binding: str) -> Consent:
-    """The connection that this state belongs to; it works once, and only where it was begun. Raises `CannotConnect`."""
+    """The connection that this state belongs to; it works once, and only where it was begun. Raises `CannotConnect`.
+
+    Whoever began it and comes a second time, having pressed twice, is told for which integration it was.
+    """
     key = consent(_digest(state))
     stored = cast(bytes | None, services.store.get(key))
     if stored is None:
@@ -101,8 +125,13 @@ def take(services: Services, state: str, *, binding: str) -> Consent:
             "consent_elsewhere",
             "This connection was begun in another browser or on the command line: finish it there, or begin again here.",
         )
-    if not services.store.delete(key):
-        raise CannotConnect("consent_unknown", "This connection was finished already: begin again.")
+    spent = json.dumps(asdict(replace(wanted, spent=True)))
+    # One command, so that of two who come at once only one finds it unspent.
+    before = cast(bytes | None, services.store.set(key, spent, xx=True, keepttl=True, get=True))
+    if before is None or Consent(**json.loads(before)).spent:
+        raise CannotConnect(
+            "consent_unknown", "This connection was finished already: begin again.", integration=wanted.integration
+        )
     return wanted
 
 
@@ -115,6 +144,7 @@ def finish(services: Services, wanted: Consent, *, code: str) -> list[Step]:
         if all(step.ok for step in steps):
             services.ledger(wanted.integration).set_state(ACTIVE)
         steps.append(_webhook(services, wanted.integration))
+    _remember(services, wanted.integration, steps)
     outcome = "connected" if all(step.ok for step in steps) else next(step.reason for step in steps if not step.ok)
     audit.note(services.store, by=wanted.by, what="connecting finished", integration=wanted.integration, after=outcome)
     log.info("Connecting finished.", integration=wanted.integration, outcome=outcome)
@@ -132,13 +162,46 @@ def refused(error: str) -> Step:
 
 def complete(services: Services, name: str, *, by: str) -> list[Step]:
     """The same steps for an integration that has its consent, after something was mended; it becomes active when all is well."""
+    forgive_refusal(services.store, IntegrationKeys(name))
     steps = _look(services, name)
+    _remember(services, name, steps)
     if all(step.ok for step in steps):
         ledger = services.ledger(name)
         for before in (CONNECTING, RECONNECT_NEEDED):
             if ledger.change_state(before=before, after=ACTIVE):
                 audit.note(services.store, by=by, what="state", integration=name, before=before, after=ACTIVE)
     return steps
+
+
+def last_look(services: Services, name: str) -> Look | None:
+    """What `finish` or `complete` found last; None when nobody looked yet."""
+    stored = cast(bytes | None, services.store.get(IntegrationKeys(name).connection))
+    if stored is None:
+        return None
+    kept = json.loads(stored)
+    return Look(datetime.fromisoformat(kept["at"]), tuple(Step(**step) for step in kept["steps"]))
+
+
+def rotate_address(services: Services, name: str, *, by: str) -> list[Step]:
+    """Gives the integration another webhook address, registers it, and takes the old one off; it stays valid for a day."""
+    integrations.rotate_address(services, name, by=by)
+    return complete(services, name, by=by)
+
+
+def remove(services: Services, name: str, *, by: str) -> Removed:
+    """Takes the webhook off at Teamleader, if that can be done, and closes the integration for good."""
+    try:
+        unregister(services, name)
+        trouble = ""
+    except ApiFailure as failure:
+        trouble = failure.sentence
+    integrations.remove(services, name, by=by)
+    return Removed(trouble)
+
+
+def _remember(services: Services, name: str, steps: list[Step]) -> None:
+    kept = {"at": utc_now().isoformat(), "steps": [asdict(step) for step in steps]}
+    services.store.set(IntegrationKeys(name).connection, json.dumps(kept))
 
 
 def _look(services: Services, name: str) -> list[Step]:
@@ -158,7 +221,9 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
         # Before it is stored: whose it is decides whether we may keep it. Losing it here only means to begin again.
         account = _account_of(services, name, pair)
     except GrantRefused as no:
-        return Step("consent", False, _grant_sentence(no.code), no.code or "consent_refused")
+        if no.code in ("invalid_client", "unauthorized_client"):
+            return Step("consent", False, CLIENT_REFUSED, "client_refused")
+        return Step("consent", False, CODE_REFUSED, "consent_refused")
     except ApiFailure as failure:
         return Step("consent", False, failure.sentence, failure.reason)
     known = (cast(bytes | None, services.store.get(IntegrationKeys(name).account)) or b"").decode()
@@ -209,12 +274,6 @@ def _webhook(services: Services, name: str) -> Step:
         sentence = f"Teamleader does not take these event types: {', '.join(kept.refused)}."
         return Step("webhook", False, sentence, "event_type_refused")
     return Step("webhook", True, "The webhook is registered at Teamleader.")
-
-
-def _grant_sentence(code: str) -> str:
-    if code in ("invalid_client", "unauthorized_client"):
-        return "Teamleader does not accept our client id or client secret: check both (docs/connect.md)."
-    return "Teamleader does not accept the code: it works once and for ten minutes. Begin again."
 
 
 def _digest(text: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import redis
 from redis.client import Pipeline
 
-from config.integrations import BY_NAME, Integration, integration_from, parsed
+from config.integrations import BY_NAME, Integration, OptionsWrong, integration_from, parsed
 from config.keys import ACCOUNTS, INTEGRATIONS, INTEGRATIONS_REVISION, NEXT_DUE, IntegrationKeys
 from config.parse import integration_id
 from config.registry import (
@@ -45,6 +45,10 @@ class AlreadyThere(ValueError):
     """An integration of this name exists."""
 
 
+class ChangedMeanwhile(ValueError):
+    """Somebody else changed the integration after it was looked at."""
+
+
 class DescribedByEnvironment(ValueError):
     """The integration is described by the environment, which would win at the next start."""
 
@@ -59,30 +63,41 @@ class Change:
 
 
 def add(services: "Services", name: str, options: Mapping[str, str], *, by: str) -> Integration:
-    """Adds an integration, in state `connecting`. Raises `AlreadyThere`, or ValueError (`OptionsWrong`) naming every problem."""
+    """Adds an integration, in state `connecting`. Raises `AlreadyThere`, or `OptionsWrong` naming every problem (its name's: `name`)."""
     given = _known(options)
-    check(integration_from(integration_id(name), given, services.settings.teamleader))
+    if problems := _problems_of_name(name) | _problems_of_options(services, given):
+        raise OptionsWrong(problems)
 
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if before:
             raise AlreadyThere(f"There is an integration named {name!r} already.")
         keys = IntegrationKeys(name)
         # A name that was removed leaves a tombstone with state closed: it begins anew.
-        pipeline.delete(keys.options)
+        pipeline.delete(keys.options, keys.connection)
         _write_new(services, pipeline, name, given, by=by, state=CONNECTING)
 
     _transaction(services, name, write)
     return services.integration(name)
 
 
-def change(services: "Services", name: str, options: Mapping[str, str], *, by: str) -> list[Change]:
-    """Changes options; answers those that really changed. Raises `UnknownIntegration`, `DescribedByEnvironment` or ValueError."""
-    integration = services.integration(name)
-    if integration.described_by_environment and services.settings.first and services.settings.first.id == name:
+def change(
+    services: "Services", name: str, options: Mapping[str, str], *, by: str, revision: int | None = None
+) -> list[Change]:
+    """Changes options; answers those that really changed. `revision`: only if the integration still is as it was then.
+
+    Raises `UnknownIntegration`, `DescribedByEnvironment`, `ChangedMeanwhile`, or ValueError (`OptionsWrong`) naming every problem.
+    """
+    if described_by_environment(services, services.integration(name)):
         raise DescribedByEnvironment(f"{name} is described by the environment: change TLTW_… there, and restart.")
     if fixed := [option for option in options if option in BY_NAME and BY_NAME[option].fixed]:
         raise ValueError(f"{', '.join(fixed)} cannot be changed here")
-    return _change(services, name, _known(options), by=by)
+    return _change(services, name, _known(options), by=by, revision=revision)
+
+
+def described_by_environment(services: "Services", integration: Integration) -> bool:
+    """Whether the environment still describes it, and would win over any change at the next start."""
+    first = services.settings.first
+    return integration.described_by_environment and first is not None and first.id == integration.id
 
 
 def describe(services: "Services", first: First) -> None:
@@ -141,7 +156,9 @@ def remove(services: "Services", name: str, *, by: str) -> None:
     _transaction(services, name, write)
 
 
-def _change(services: "Services", name: str, given: Mapping[str, str], *, by: str) -> list[Change]:
+def _change(
+    services: "Services", name: str, given: Mapping[str, str], *, by: str, revision: int | None = None
+) -> list[Change]:
     changes: list[Change] = []
 
     def write(pipeline: Pipeline, record: Mapping[bytes, bytes]) -> None:
@@ -150,7 +167,8 @@ def _change(services: "Services", name: str, given: Mapping[str, str], *, by: st
             raise UnknownIntegration(name, services.registry.ids())
         before = services.registry.texts(record)
         after = {**before, **given}
-        check(integration_from(name, after, services.settings.teamleader))
+        if problems := _problems_of_options(services, after):
+            raise OptionsWrong(problems)
         for option in (BY_NAME[one] for one in given):
             old, new = before.get(option.name, ""), given[option.name]
             if (old or option.default) != (new or option.default):
@@ -164,7 +182,7 @@ def _change(services: "Services", name: str, given: Mapping[str, str], *, by: st
         limit = parsed(after)["teamleader_calls_per_minute"]
         pipeline.hset(IntegrationKeys(name).options, "calls_per_minute", limit)
 
-    _transaction(services, name, write, only_if=lambda: bool(changes))
+    _transaction(services, name, write, only_if=lambda: bool(changes), revision=revision)
     return changes
 
 
@@ -174,16 +192,22 @@ def _transaction(
     write: Callable[[Pipeline, Mapping[bytes, bytes]], None],
     *,
     only_if: Callable[[], bool] = lambda: True,
+    revision: int | None = None,
 ) -> None:
     """Reads the record, lets `write` queue the changes, and does them only if nobody changed the record meanwhile."""
     keys = IntegrationKeys(name)
 
     def attempt(pipeline: Pipeline) -> None:
         before = cast(dict[bytes, bytes], pipeline.hgetall(keys.record))
+        # It moves with the record, which is watched.
+        now_at = int(cast(bytes | None, pipeline.hget(keys.options, "revision")) or 0)
+        if revision is not None and revision != now_at:
+            raise ChangedMeanwhile(f"{name} was changed by somebody else meanwhile.")
         pipeline.multi()
         write(pipeline, before)
         if only_if():
-            pipeline.hincrby(keys.options, "revision", 1)
+            # It counts on when a removed name is added anew: no process takes what it remembers for the new one.
+            pipeline.hset(keys.options, "revision", now_at + 1)
             pipeline.incr(INTEGRATIONS_REVISION)
 
     services.store.transaction(attempt, keys.record)
@@ -249,6 +273,45 @@ def check(integration: Integration) -> None:
     mapping_settings(integration)
     for url in addresses_of(integration):
         origin_of(url)
+
+
+def _problems_of_name(name: str) -> dict[str, str]:
+    try:
+        integration_id(name)
+    except ValueError as wrong:
+        return {"name": str(wrong)}
+    return {}
+
+
+def _problems_of_options(services: "Services", texts: Mapping[str, str]) -> dict[str, str]:
+    """Every option that is missing or wrong, with a sentence, also what only mapping and clients understand."""
+    problems: dict[str, str] = {}
+    try:
+        parsed(texts)
+    except OptionsWrong as wrong:
+        problems = wrong.problems
+    # The rest is judged all the same, so that a person hears of every mistake at once.
+    readable = _STAND_INS | {name: text for name, text in texts.items() if name not in problems}
+    integration = integration_from("any", readable, services.settings.teamleader)
+    for option, judge in _JUDGES.items():
+        try:
+            judge(integration)
+        except ValueError as wrong:
+            problems[option] = str(wrong)
+    return problems
+
+
+# For required options that are missing or cannot be read.
+_STAND_INS = {"twikey_url": "https://api.twikey.com/creditor", "twikey_key": "any"}
+# Each alone, so that a mistake is known by its option.
+_JUDGES: Mapping[str, Callable[[Integration], object]] = {
+    "profile": lambda one: MappingSettings(profile=one.profile),
+    "cc_parameter": lambda one: MappingSettings(cc_parameter=one.cc_parameter),
+    "default_language": lambda one: MappingSettings(default_language=one.default_language),
+    "default_country": lambda one: MappingSettings(default_country=one.default_country),
+    "customer_number_prefix": lambda one: MappingSettings(customer_number_prefix=one.customer_number_prefix),
+    "twikey_url": lambda one: origin_of(one.twikey.api_url),
+}
 
 
 def addresses_of(integration: Integration) -> list[str]:

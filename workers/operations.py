@@ -10,7 +10,7 @@ from config.integrations import BY_NAME
 from config.keys import IntegrationKeys
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
 from workers import audit
-from workers.clients.twikey.session import REFUSED
+from workers.clients.twikey.session import forgive_refusal
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger
 from workers.ledger.figures import Hour, last_hours
@@ -122,7 +122,10 @@ def set_auto_update(services: Services, integration: str, *, on: bool, by: str) 
 
 
 def pause(services: Services, integration: str, *, by: str) -> None:
-    """Holds all work of an integration until it is resumed. What arrives meanwhile is kept."""
+    """Holds all work of an integration until it is resumed. What arrives meanwhile is kept. Raises ValueError before it is connected."""
+    if services.ledger(integration).state() == CONNECTING:
+        # Its work is held already; and resuming it would make it active without a connection.
+        raise ValueError(f"{integration} is not connected yet, so nothing runs that could be paused")
     _set_state(services, integration, PAUSED, by=by, reason=BY_OPERATOR)
 
 
@@ -133,11 +136,7 @@ def resume(services: Services, integration: str, *, by: str) -> None:
         and services.ledger(integration).state() == CONNECTING
     ):
         raise ValueError(f"{integration} is not connected to Teamleader yet: tltw integration connect {integration}")
-    # A login that was refused is not tried again for a while, unless a person says that it was mended.
-    # One that Twikey throttled stays blocked: every further try would only prolong it.
-    blocked = IntegrationKeys(integration).login_blocked
-    if cast(bytes, services.store.get(blocked) or b"").startswith(REFUSED.encode()):
-        services.store.delete(blocked)
+    forgive_refusal(services.store, IntegrationKeys(integration))
     _set_state(services, integration, ACTIVE, by=by)
 
 

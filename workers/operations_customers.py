@@ -44,7 +44,7 @@ class CustomerStory:
 def story(services: Services, integration: str, subject: str) -> CustomerStory:
     """The story of one customer: what happened and who pressed what. Two round trips, however long the story is.
 
-    The record of a customer keeps its latest turns only (docs/decisions/0010); the audit log keeps everything people did.
+    The record of a customer keeps its latest turns only (docs/decisions/0015); the audit log keeps everything people did.
     """
     state = services.ledger(integration).look(subject)
     if state is None:

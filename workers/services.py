@@ -114,7 +114,7 @@ class Services:
             return
         with self._lock:
             # A change between the two reads is seen again at the next look.
-            known = self.registry.all()
+            known = self.registry.all(self._known)
             self.allowed.origins = frozenset(origin_of(url) for one in known.values() for url in addresses_of(one))
             self._known, self._revision = known, revision
 

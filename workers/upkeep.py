@@ -1,16 +1,16 @@
 """What is done for every integration now and then: tokens, the account, the webhook registration, held work.
 
-A few threads share the work, so that one integration whose API hangs does not hold up the others. Nothing here is urgent:
+A few threads share the work fairly, so that integrations whose API hangs do not hold up the others. Nothing here is urgent:
 what is due to be synced is woken by the clock's tick, which never waits for this.
 """
 
 import heapq
+import queue
 import random
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,14 +21,19 @@ from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure, ReconnectNeeded
+from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
 from workers.registration import register
 from workers.services import Services
 from workers.sync.failure_policy import RECONNECT_NEEDED
 
-THREADS = 4
+THREADS = 8
 LOOK_EVERY = timedelta(seconds=0.5)
+# After a failure, doubled with each in a row.
 TRY_AGAIN_AFTER = timedelta(seconds=15)
+TRY_AGAIN_WITHIN = timedelta(minutes=15)
+# Between those that begin at the same moment: hundreds do when the process starts.
+APART = timedelta(seconds=0.2)
 # An integration that is being connected or paused: look whether it still is.
 WHILE_HELD = timedelta(minutes=1)
 
@@ -58,13 +63,19 @@ def steps() -> tuple[Step, ...]:
     )
 
 
+Job = tuple[str, int]
+"""An integration (or an empty name) and the number of a step."""
+
+
 @dataclass(slots=True)
 class Upkeep:
     """Runs the steps until `stop`. Two of them, in two clocks, are harmless."""
 
     services: Services
     steps: tuple[Step, ...] = field(default_factory=steps)
-    _agenda: list[tuple[float, str, int]] = field(default_factory=list)
+    _agenda: list[tuple[float, Job]] = field(default_factory=list)
+    _due: FairQueue[Job] = field(default_factory=lambda: FairQueue(THREADS, lambda job: job[0], places=1))
+    _failed: dict[Job, int] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,72 +86,102 @@ class Upkeep:
     def run(self) -> None:
         for number, step in enumerate(self.steps):
             if not step.for_each:
-                self._plan("", number, step.first_after)
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="upkeep") as pool:
-            while not self._stopped.wait(LOOK_EVERY.total_seconds()):
-                try:
-                    self._welcome()
-                except redis.RedisError as error:
-                    log.warning("Upkeep needs the store, which does not answer.", error=type(error).__name__)
-                for name, number in self._due():
-                    pool.submit(self._do, name, number)
+                self._plan(("", number), step.first_after)
+        # No daemons: the process waits for what they have in hand. A token pair must be stored once Teamleader gave it out.
+        threads = [threading.Thread(target=self._work, name=f"upkeep-{one}", daemon=False) for one in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        while not self._stopped.wait(LOOK_EVERY.total_seconds()):
+            self._look()
+            if not all(thread.is_alive() for thread in threads):
+                raise RuntimeError("a thread of upkeep died; see the log above")
+
+    def _look(self) -> None:
+        try:
+            self._welcome()
+        except redis.RedisError as error:
+            log.warning("Upkeep needs the store, which does not answer.", error=type(error).__name__)
+        for job in self._take_due():
+            self._due.put(job)
 
     def _welcome(self) -> None:
         """Begins with integrations that are new here; those that went away are dropped when their turn comes."""
         now = {integration.id for integration in self.services.integrations()}
-        for name in sorted(now - self._known):
+        for place, name in enumerate(sorted(now - self._known)):
             for number, step in enumerate(self.steps):
                 if step.for_each:
-                    # Spread: hundreds of integrations begin at once when the process starts.
-                    self._plan(name, number, step.first_after + timedelta(seconds=len(self._known) * 0.05))
-            self._known.add(name)
-        self._known &= now
+                    self._plan((name, number), step.first_after + place * APART)
+        self._known = now
 
-    def _plan(self, name: str, number: int, after: timedelta) -> None:
+    def _plan(self, job: Job, after: timedelta) -> None:
         with self._lock:
-            heapq.heappush(self._agenda, (time.monotonic() + after.total_seconds(), name, number))
+            heapq.heappush(self._agenda, (time.monotonic() + after.total_seconds(), job))
 
-    def _due(self) -> list[tuple[str, int]]:
+    def _take_due(self) -> list[Job]:
         found = []
         with self._lock:
             while self._agenda and self._agenda[0][0] <= time.monotonic():
-                _, name, number = heapq.heappop(self._agenda)
-                if not name or name in self._known:
-                    found.append((name, number))
+                _, job = heapq.heappop(self._agenda)
+                if not job[0] or job[0] in self._known:
+                    found.append(job)
         return found
 
-    def _do(self, name: str, number: int) -> None:
-        step = self.steps[number]
-        wait = attempt(step, self.services, name)
-        self._plan(name, number, wait * random.uniform(0.9, 1.0))  # noqa: S311 # spread
+    def _work(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                job = self._due.get()
+            except queue.Empty:
+                continue
+            try:
+                self._do(job)
+            finally:
+                self._due.task_done()
+
+    def _do(self, job: Job) -> None:
+        name, number = job
+        done = attempt(self.steps[number], self.services, name, failed=self._failed.get(job, 0))
+        if done.ok:
+            self._failed.pop(job, None)
+        else:
+            self._failed[job] = self._failed.get(job, 0) + 1
+        self._plan(job, done.again_after * random.uniform(0.9, 1.0))  # noqa: S311 # spread
 
 
-def attempt(step: Step, services: Services, name: str) -> timedelta:
-    """Does a step once; answers when to do it again. Whatever goes wrong is one line in the log."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a step went, and when to do it again."""
+
+    ok: bool
+    again_after: timedelta
+
+
+def attempt(step: Step, services: Services, name: str, *, failed: int = 0) -> Attempt:
+    """Does a step once. Whatever goes wrong is one line in the log. `failed`: how often it failed in a row before."""
     fields = {"step": step.name, "integration": name}
     try:
-        return step.do(services, name) or step.every
+        return Attempt(True, step.do(services, name) or step.every)
     except UnknownIntegration:
-        return step.every
+        return Attempt(True, step.every)
     except ReconnectNeeded as refused:
         _held(services, name, refused)
-        return step.every
+        return Attempt(True, step.every)
     except ApiFailure as failure:
         log.warning("Upkeep failed; it will be tried again.", **fields, reason=failure.reason, api=failure.api)
     except SecretUnreadable as unreadable:
         log.error(str(unreadable), **fields)
     except redis.RedisError as error:
         log.warning("Upkeep needs the store, which does not answer.", **fields, error=type(error).__name__)
+        failed = 0  # nobody is spared by waiting longer for our own store
     except Exception as error:  # noqa: BLE001 # whatever it is, the clock goes on ticking and tries again
         # Where, not what: the text of an unforeseen error may quote an answer.
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("Upkeep met a mistake of our own.", **fields, error=type(error).__name__, traceback=where)
-    return min(step.every, TRY_AGAIN_AFTER)
+    return Attempt(False, min(step.every, TRY_AGAIN_WITHIN, TRY_AGAIN_AFTER * 2 ** min(failed, 10)))
 
 
 def _held(services: Services, name: str, refused: ReconnectNeeded) -> None:
     """A person must reconnect: said once, however many steps find it out."""
-    if services.ledger(name).change_state(before=ACTIVE, after=RECONNECT_NEEDED):
+    if services.ledger(name).change_state(before=ACTIVE, after=RECONNECT_NEEDED, reason=refused.api):
         log.error("Credentials are refused; work is held until a person reconnects.", integration=name, api=refused.api)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from types import FrameType
+from typing import Any, cast
 
 import dramatiq
 import redis
@@ -15,6 +16,8 @@ import structlog
 from dramatiq.errors import ConnectionClosed
 
 from workers import actors
+from workers.broker import WakeUpBroker
+from workers.lines import Lines
 from workers.services import Services
 
 DRAIN_MS = 18_000
@@ -34,11 +37,9 @@ def run_worker(services: Services) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     actors.declare(services.broker, services.tools_as_known)
-    worker = dramatiq.Worker(services.broker, worker_threads=services.settings.worker_threads, worker_timeout=POLL_MS)
-    # One message per thread in memory: a killed worker takes few with it.
-    worker.queue_prefetch = services.settings.worker_threads
+    worker = make_worker(services.broker, services.settings.worker_threads)
     worker.start()
-    log.info("Worker ready.", threads=services.settings.worker_threads, worker=services.scripts.process)
+    log.info("Worker ready.", threads=services.settings.worker_threads)
     while not stopping.wait(CHECK_THREADS_EVERY_SECONDS):
         if dead := dead_threads(worker):
             log.critical("A thread of the worker died; the process ends so that a new one starts.", threads=dead)
@@ -50,6 +51,16 @@ def run_worker(services: Services) -> int:
         log.warning("The store was away while stopping; the clock wakes again what was left.")
     log.info("Worker stopped.")
     return 0
+
+
+def make_worker(broker: WakeUpBroker, threads: int) -> dramatiq.Worker:
+    """Dramatiq's worker, whose threads are shared fairly between the integrations (`lines`)."""
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
+    # As many at a time as threads could take up.
+    worker.queue_prefetch = threads
+    broker.lines = Lines(threads)
+    worker.work_queue = cast(Any, broker.lines)
+    return worker
 
 
 def dead_threads(worker: dramatiq.Worker) -> list[str]:

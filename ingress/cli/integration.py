@@ -28,9 +28,7 @@ from ingress.cli.shared import (
 )
 from workers import connect as connecting
 from workers import integrations, operations
-from workers.clients.errors import ApiFailure
 from workers.ledger.figures import COUNTED, LATER, Hour
-from workers.registration import unregister
 from workers.services import Services
 
 
@@ -293,8 +291,7 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
     The old address stays valid for a day, for what is under way. When it leaked, change TLTW_WEBHOOK_KEY instead: that ends all
     old addresses at once.
     """
-    integrations.rotate_address(services, name, by=who())
-    _tell(connecting.complete(services, name, by=who()), as_json=as_json)
+    _tell(connecting.rotate_address(services, name, by=who()), as_json=as_json)
 
 
 @integration.command()
@@ -312,12 +309,12 @@ def remove(services: Services, name: str, yes: bool, as_json: bool) -> None:
             abort=True,
             err=True,
         )
-    try:
-        unregister(services, name)
-        told = "Its webhook was taken off at Teamleader."
-    except ApiFailure as failure:
-        told = f"Its webhook could not be taken off at Teamleader ({failure.sentence}); what still arrives is answered 404."
-    integrations.remove(services, name, by=who())
+    trouble = connecting.remove(services, name, by=who()).trouble
+    told = (
+        f"Its webhook could not be taken off at Teamleader ({trouble}); what still arrives is answered 404."
+        if trouble
+        else "Its webhook was taken off at Teamleader."
+    )
     answer({"removed": name}, as_json=as_json, text=f"{name} was removed. {told}")
 
 

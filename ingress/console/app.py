@@ -14,7 +14,18 @@ from ingress.console import csrf, errors, gate, headers
 from ingress.console.here import Here
 from ingress.console.language import LANGUAGES
 from ingress.console.page import Link, Pages
-from ingress.console.pages import account, audit_log, integration, operators, overview, sign_in
+from ingress.console.pages import (
+    account,
+    audit_log,
+    connect,
+    connection,
+    integration,
+    operators,
+    overview,
+    settings,
+    sign_in,
+    switches,
+)
 from workers.services import Services
 from workers.standing import Level
 
@@ -23,6 +34,10 @@ PAGES: tuple[Pages, ...] = (
     sign_in.pages,
     overview.pages,
     integration.pages,
+    connection.pages,
+    switches.pages,
+    settings.pages,
+    connect.pages,
     audit_log.pages,
     operators.pages,
     account.pages,

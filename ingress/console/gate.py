@@ -71,7 +71,7 @@ def check(here: Here, need: Need | None) -> Response | None:
     if need is None:
         raise RuntimeError(f"the page {request.endpoint} does not say who may use it: declare it with Pages")
     if need.role is not None and here.session is None:
-        return sign_in_first(here)
+        return sign_in_first(here, need)
     if request.method not in ("GET", "HEAD"):
         check_form(here)
     if need.role is not None and not here.operator.may(need.role, unlimited=need.unlimited):
@@ -85,11 +85,11 @@ def check_form(here: Here) -> None:
         raise FormRefused
 
 
-def sign_in_first(here: Here) -> Response:
+def sign_in_first(here: Here, need: Need) -> Response:
     """To the sign-in page, and from there back. What was sent with a POST is not repeated."""
     if request.method == "POST":
         return here.go("sign_in.form", said="sign_in.session_ended")
-    back = request.full_path.rstrip("?")
+    back = request.path if need.secret_query else request.full_path.rstrip("?")
     return here.go("sign_in.form", next=back if back != url_for("overview.shown") else None)
 
 

@@ -25,11 +25,14 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 def secure(response: Response, *, https: bool, form_targets: Iterable[str] = ()) -> Response:
-    """`form_targets`: origins that a form of this page may lead to, by a redirect as well; ours always may."""
+    """`form_targets`: origins that a form of this page may lead to, by a redirect as well; ours always may.
+
+    What a page set itself stays.
+    """
     policy = POLICY | {"form-action": " ".join(("'self'", *form_targets))}
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
-    response.headers.update(FIXED)
-    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in {**FIXED, "Cache-Control": "no-store"}.items():
+        response.headers.setdefault(name, value)
     if https:
         response.headers["Strict-Transport-Security"] = f"max-age={YEAR_SECONDS}"
     return response

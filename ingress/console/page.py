@@ -21,12 +21,13 @@ class Need:
     """Who may use a page. `role` None: everybody, also without signing in.
 
     `unlimited`: not those who are limited to some integrations. `by_itself`: the page is asked for again and again by a script, which
-    does not keep a session alive.
+    does not keep a session alive. `secret_query`: what follows the ? is not carried along to the sign-in page.
     """
 
     role: Role | None
     unlimited: bool = False
     by_itself: bool = False
+    secret_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,12 @@ class Pages:
         needs: Role | None,
         unlimited: bool = False,
         by_itself: bool = False,
+        secret_query: bool = False,
         menu: str = "",
         tab: str = "",
     ) -> Callable[[Page], Page]:
         """A page to look at. It changes nothing."""
-        need = Need(role=needs, unlimited=unlimited, by_itself=by_itself)
+        need = Need(role=needs, unlimited=unlimited, by_itself=by_itself, secret_query=secret_query)
 
         def declare(page: Page) -> Page:
             endpoint = f"{self.name}.{page.__name__}"

@@ -45,6 +45,7 @@ class Account:
     clock: Clock = utc_now
     characters: tuple[Character, ...] = CHARACTERS
     generated: GeneratedWorld | None = None
+    name: str = ""
     registrations: dict[str, set[str]] = field(default_factory=dict)
     invoices: dict[str, Fields] = field(default_factory=dict)
 

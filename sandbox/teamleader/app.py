@@ -75,6 +75,8 @@ def create_teamleader(
 ) -> Teamleader:
     """A server with the default account (`worlds.DEFAULT_…`), whose refresh token is known beforehand."""
     world = World(settings, deliveries)
-    account = world.add_account(worlds.DEFAULT_ACCOUNT, characters=characters, generated=generated)
+    account = world.add_account(
+        worlds.DEFAULT_ACCOUNT, characters=characters, generated=generated, name=worlds.DEFAULT_ACCOUNT_NAME
+    )
     world.issue_tokens(account, refresh=refresh_token)
     return Teamleader(world, faults=faults)

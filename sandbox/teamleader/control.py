@@ -7,7 +7,9 @@ from flask import Blueprint, jsonify
 from sandbox.control import ControlRefused, Reply, json_body, refuse
 from sandbox.teamleader.account import Account, Event
 from sandbox.teamleader.control_records import chosen_account, customer_routes, invoice_routes
+from sandbox.teamleader.generated import GeneratedWorld
 from sandbox.teamleader.world import World
+from sandbox.world import CHARACTERS
 
 
 def teamleader_control(world: World) -> Blueprint:
@@ -32,13 +34,13 @@ def _account_routes(control: Blueprint, world: World) -> None:
 
     @control.post("/accounts")
     def create_account() -> Reply:
-        """Optional: id, client_id, client_secret, refresh_token; `empty` leaves the usual characters out."""
+        """Optional: id, name, client_id, client_secret, refresh_token; `empty` leaves the usual characters out; `generate` adds
+        so many made up customers."""
         wanted = json_body()
-        names = {name: wanted[name] for name in ("client_id", "client_secret") if name in wanted}
-        if wanted.get("empty"):
-            account = world.add_account(str(wanted.get("id", "")), characters=(), **names)
-        else:
-            account = world.add_account(str(wanted.get("id", "")), **names)
+        names = {name: wanted[name] for name in ("name", "client_id", "client_secret") if name in wanted}
+        generated = GeneratedWorld(int(wanted["generate"])) if wanted.get("generate") else None
+        characters = () if wanted.get("empty") else CHARACTERS
+        account = world.add_account(str(wanted.get("id", "")), characters=characters, generated=generated, **names)
         pair = world.issue_tokens(account, refresh=str(wanted.get("refresh_token", "")))
         return jsonify(shown(account) | vars(pair)), 201
 

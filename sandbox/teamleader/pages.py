@@ -1,12 +1,13 @@
 """Plain pages for people: browse and edit customers, book an invoice, see deliveries, switch faults."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from sandbox.fault_pages import fault_routes
+from sandbox.teamleader.account import Account
 from sandbox.teamleader.shapes import display_name
 from sandbox.teamleader.store import Customer
 from sandbox.world import Fields, Kind, address, emails
@@ -29,15 +30,31 @@ def teamleader_pages(simulator: "Teamleader") -> Blueprint:
     world = simulator.world
     fault_routes(pages, simulator)
 
+    def chosen() -> Account:
+        """`?account=<id>`; without it the account that was made first."""
+        wanted = request.args.get("account")
+        return (world.accounts.get(wanted) or abort(404)) if wanted else world.default
+
     def found(kind: str, customer_id: str) -> Customer:
-        customer = world.default.find(KINDS[kind], customer_id) if kind in KINDS else None
+        customer = chosen().find(KINDS[kind], customer_id) if kind in KINDS else None
         return customer or abort(404)
+
+    def back(kind: str, customer_id: str) -> Response:
+        kept: dict[str, Any] = {"account": request.args["account"]} if "account" in request.args else {}
+        return redirect(url_for("pages.customer_page", kind=kind, customer_id=customer_id, **kept))
+
+    @pages.context_processor
+    def which() -> dict[str, object]:
+        """The accounts to choose from, and what links carry along so that they stay in one."""
+        wanted = request.args.get("account")
+        return {"accounts": world.accounts.values(), "chosen": chosen(), "kept": {"account": wanted} if wanted else {}}
 
     @pages.get("/")
     def home() -> str:
         term, number = request.args.get("term", ""), request.args.get("page", 1, int)
-        with world.default.lock:
-            shown = [one for kind in KINDS.values() for one in _listed(simulator, kind, term, number)]
+        account = chosen()
+        with account.lock:
+            shown = [one for kind in KINDS.values() for one in _listed(account, kind, term, number)]
         return render_template(
             "teamleader.html",
             customers=[(one, display_name(one.data)) for one in shown],
@@ -56,20 +73,20 @@ def teamleader_pages(simulator: "Teamleader") -> Blueprint:
     @pages.post("/ui/customers/<kind>/<customer_id>")
     def save_customer(kind: str, customer_id: str) -> Response:
         one = found(kind, customer_id)
-        world.default.edit(one.kind, one.id, _changes(one, request.form.to_dict()))
-        return redirect(url_for("pages.customer_page", kind=kind, customer_id=customer_id))
+        chosen().edit(one.kind, one.id, _changes(one, request.form.to_dict()))
+        return back(kind, customer_id)
 
     @pages.post("/ui/customers/<kind>/<customer_id>/invoice")
     def book_invoice(kind: str, customer_id: str) -> Response:
         one = found(kind, customer_id)
-        world.default.add_invoice(one.kind, one.id)
-        return redirect(url_for("pages.customer_page", kind=kind, customer_id=customer_id))
+        chosen().add_invoice(one.kind, one.id)
+        return back(kind, customer_id)
 
     return pages
 
 
-def _listed(simulator: "Teamleader", kind: Kind, term: str, number: int) -> list[Customer]:
-    customers = simulator.world.default.customers
+def _listed(account: Account, kind: Kind, term: str, number: int) -> list[Customer]:
+    customers = account.customers
     if not term:
         return list(customers.ordered(kind, "name")[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
     matching = (one for one in customers.all(kind) if term.casefold() in display_name(one.data).casefold())

@@ -13,6 +13,7 @@ from sandbox.teamleader.webhooks import DeliverySettings, Postman
 from sandbox.world import CHARACTERS, Character, stable_id
 
 DEFAULT_ACCOUNT = stable_id("account")
+DEFAULT_ACCOUNT_NAME = "The usual account"
 DEFAULT_CLIENT_ID = "sandbox-client"
 DEFAULT_CLIENT_SECRET = "sandbox-secret"
 DEFAULT_REFRESH_TOKEN = "sandbox-refresh-token"
@@ -58,6 +59,7 @@ class World:
         client_secret: str = DEFAULT_CLIENT_SECRET,
         characters: tuple[Character, ...] = CHARACTERS,
         generated: GeneratedWorld | None = None,
+        name: str = "",
     ) -> Account:
         account = Account(
             account_id or str(uuid.uuid4()),
@@ -68,6 +70,7 @@ class World:
             self.clock,
             characters,
             generated,
+            name,
         )
         self.accounts[account.id] = account
         return account

@@ -1,12 +1,12 @@
 """Plain pages for people: the customers, what was written to them, and the faults."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from sandbox.fault_pages import fault_routes
-from sandbox.twikey.creditor import PARAMETERS, Customer, overlaps
+from sandbox.twikey.creditor import PARAMETERS, Creditor, Customer, overlaps
 
 if TYPE_CHECKING:
     from sandbox.twikey.app import Twikey
@@ -20,15 +20,29 @@ def twikey_pages(simulator: "Twikey") -> Blueprint:
     office = simulator.office
     fault_routes(pages, simulator)
 
+    def chosen() -> Creditor:
+        """`?creditor=<id>`; without it the creditor that was made first."""
+        wanted = request.args.get("creditor")
+        return (office.creditors.get(wanted) or abort(404)) if wanted else office.default
+
     def found(number: str) -> Customer:
-        return office.default.customers.get(number) or abort(404)
+        return chosen().customers.get(number) or abort(404)
+
+    def kept() -> dict[str, Any]:
+        """What links carry along so that they stay with one creditor."""
+        return {"creditor": request.args["creditor"]} if "creditor" in request.args else {}
+
+    @pages.context_processor
+    def which() -> dict[str, object]:
+        return {"creditors": office.creditors.values(), "chosen": chosen(), "kept": kept()}
 
     @pages.get("/")
     def home() -> str:
         term = request.args.get("term", "").casefold()
-        with office.default.lock:
-            matching = [one for one in office.default.customers.values() if term in _name(one).casefold()]
-            clashes = len(overlaps(office.default.writes))
+        creditor = chosen()
+        with creditor.lock:
+            matching = [one for one in creditor.customers.values() if term in _name(one).casefold()]
+            clashes = len(overlaps(creditor.writes))
         customers = [(one, _name(one)) for one in matching[:SHOWN_CUSTOMERS]]
         return render_template("twikey.html", customers=customers, term=term, clashes=clashes)
 
@@ -36,8 +50,8 @@ def twikey_pages(simulator: "Twikey") -> Blueprint:
     def customer_page(number: str) -> str:
         one = found(number)
         names = [*PARAMETERS, *(name for name in one.profile if name not in PARAMETERS)]
-        with office.default.lock:
-            writes = [write for write in office.default.writes if write.customer == number]
+        with chosen().lock:
+            writes = [write for write in chosen().writes if write.customer == number]
         return render_template(
             "twikey_customer.html", one=one, name=_name(one), names=names, writes=writes[-SHOWN_WRITES:][::-1]
         )
@@ -45,10 +59,10 @@ def twikey_pages(simulator: "Twikey") -> Blueprint:
     @pages.post("/ui/customers/<number>")
     def save_customer(number: str) -> Response:
         one, form = found(number), request.form.to_dict()
-        with office.default.lock:
+        with chosen().lock:
             one.name_locked = form.pop("name_locked", "") == "on"
             one.profile = {name: value for name, value in form.items() if value}
-        return redirect(f"/ui/customers/{number}")
+        return redirect(url_for("pages.customer_page", number=number, **kept()))
 
     return pages
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from sandbox.deployment import Deployment, deploy
+from sandbox.deployment import Deployment, deploy, free_port
 from tests.browser.harness import chromium, new_context, running_browser
-from workers import operators, sessions
+from workers import integrations, operators, sessions
 from workers.operators import Role
 
 
@@ -43,10 +43,20 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+def add_bakery(deployment: Deployment) -> None:
+    """A merchant that waits to be connected, beside the one that the environment describes."""
+    options = {"label": "Bakkerij Tarwe", "twikey_url": f"{deployment.twikey.url}/creditor", "twikey_key": "wrong"}
+    integrations.add(deployment.services, "bakery", options, by="cli:an")
+
+
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     chromium()
-    with deploy(tmp_path_factory.mktemp("console")) as deployment:
+    # Under another name than the console's, so that to a browser Teamleader is another site, as it is in life.
+    port = free_port()
+    elsewhere = {"TLTW_TEAMLEADER_AUTH_URL": f"http://localhost:{port}"}
+    with deploy(tmp_path_factory.mktemp("console"), teamleader_port=port, more_settings=elsewhere) as deployment:
+        add_bakery(deployment)
         yield Console(deployment, {f"the-{role}": deployment.add_operator(f"the-{role}", role) for role in Role})
 
 

@@ -25,39 +25,36 @@ LONGEST_TRIAL = 600
 Job = tuple[Scenario, int, bool]
 
 
-def jobs(scenarios: list[Scenario], first_seed: int) -> Iterator[Job]:
-    """Every scenario once per round, each trial with a seed of its own; the stock pipeline once per round too."""
+def jobs(scenarios: list[Scenario], first_seed: int, *, rounds: int | None = None) -> Iterator[Job]:
+    """Every scenario once per round, each trial with a seed of its own; in the first rounds some by the stock pipeline too."""
     seeds = itertools.count(first_seed)
     chance = random.Random(first_seed)
-    for turn in itertools.count():
+    for turn in itertools.count() if rounds is None else range(rounds):
         order = list(scenarios)
         chance.shuffle(order)
         for scenario in order:
             seed = next(seeds)
             yield scenario, seed, False
-            if scenario.baseline and turn < 2:
+            if turn < scenario.baseline:
                 yield scenario, seed, True
 
 
-def run(
-    wanted: Iterator[Job], *, minutes: float, lanes: int, rounds: int | None, count: int, keep: Path | None
-) -> list[dict[str, Any]]:
-    """Starts trials until the time is up (or so many rounds are done), then waits for the last ones.
+def run(wanted: Iterator[Job], *, minutes: float, lanes: int, keep: Path | None) -> list[dict[str, Any]]:
+    """Starts trials until the time is up (or nothing is wanted any more), then waits for the last ones.
 
     `keep`: a file that holds the results so far, at any time.
     """
     began = time.time()
     ends, lock = time.monotonic() + minutes * 60, threading.Lock()
     results: list[dict[str, Any]] = []
-    budget = itertools.count() if rounds is None else iter(range(rounds * count))
 
     def lane() -> None:
         while time.monotonic() < ends:
             with lock:
-                if next(budget, None) is None:
-                    return
-                scenario, seed, baseline = next(wanted)
-            result = one_trial(scenario, seed, baseline)
+                job = next(wanted, None)
+            if job is None:
+                return
+            result = one_trial(*job)
             with lock:
                 results.append(result)
                 print(line_of(result), flush=True)
@@ -122,17 +119,13 @@ def main() -> None:
         results = json.loads(options.from_results.read_text())
     else:
         chosen = [BY_NAME[name] for name in options.scenario] if options.scenario else list(SCENARIOS)
+        skipped = {one.name: one.why_not() for one in chosen if one.why_not()}
+        for name, reason in skipped.items():
+            print(f"{name} is not run: {reason}.")
+        wanted = jobs([one for one in chosen if one.name not in skipped], options.seed, rounds=options.rounds)
         began = time.time()
-        rounds_of = len(chosen) + sum(one.baseline for one in chosen)
-        found = run(
-            jobs(chosen, options.seed),
-            minutes=options.minutes,
-            lanes=options.lanes,
-            rounds=options.rounds,
-            count=rounds_of,
-            keep=options.results,
-        )
-        results = {"began": began, "ended": time.time(), "lanes": options.lanes, "trials": found}
+        found = run(wanted, minutes=options.minutes, lanes=options.lanes, keep=options.results)
+        results = {"began": began, "ended": time.time(), "lanes": options.lanes, "trials": found, "skipped": skipped}
     if options.results:
         options.results.write_text(json.dumps(results))
     if options.report:

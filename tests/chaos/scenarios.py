@@ -5,21 +5,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import redis
 
 from config.keys import IntegrationKeys
+from tests.chaos import stepped
 from tests.chaos.proxy import Weather
 from tests.chaos.store import REFUSALS
 from tests.chaos.system import System
-from tests.chaos.traffic import Manners
-from workers import operations
+from tests.chaos.traffic import Customer, Manners
+from workers import operations, operations_bulk
+from workers.broker import QUEUE
 from workers.clients.teamleader.oauth_protocol import TokenPair
 
 DEAD = 30
 BULK = 300
+KILLS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,11 @@ class Scenario:
     manners: Manners = field(default_factory=Manners)
     limit: int | None = None
     may_lose: bool = False
-    baseline: bool = False
+    # In how many rounds the stock pipeline runs it too.
+    baseline: int = 0
+    prepare: Callable[[System], None] = lambda system: None
+    # Why it cannot be run on this machine; empty when it can.
+    why_not: Callable[[], str] = lambda: ""
 
 
 def clean(system: System, seconds: float) -> None:
@@ -75,6 +83,28 @@ def kill_redis(system: System, seconds: float) -> None:
     time.sleep(2)
 
 
+def kills_and_storms(system: System, seconds: float) -> None:
+    """The schedule that facts/dramatiq-and-faults.md §2.3 measured stock retries with: 60 s of errors at both APIs (5 %), four
+    kills of Redis, three times all its connections cut, eleven storms in which an API does nothing but fail."""
+    for side, prefix in (("teamleader", "/co"), ("twikey", "/creditor/customer")):
+        for kind in ("status", "reset", "lost_answer"):
+            system.upstream(side, kind=kind, probability=0.05 / 3, prefix=prefix)
+    steps = [lambda: system.redis_down(1)] * 4 + [lambda: system.cut_connections()] * 3 + [lambda: _storm(system)] * 11
+    system.random.shuffle(steps)
+    end = time.monotonic() + seconds
+    for left, step in zip(range(len(steps), 0, -1), steps, strict=True):
+        time.sleep(max(0.0, (end - time.monotonic()) / left))
+        step()
+    system.heal()
+
+
+def _storm(system: System) -> None:
+    side, prefix = system.random.choice((("teamleader", "/co"), ("twikey", "/creditor/customer")))
+    with system.fault(f"storm of errors at {side.capitalize()}"):
+        system.upstream(side, kind="status", status=503, prefix=prefix, for_seconds=2)
+        time.sleep(2)
+
+
 def power_loss(system: System, seconds: float) -> None:
     time.sleep(seconds / 2)
     system.figures["bytes_cut"] = system.redis_down(0.5, cut=system.random.choice((1_000, 10_000, 60_000)))
@@ -106,8 +136,7 @@ def network(system: System, seconds: float) -> None:
             if name == "network refused":
                 system.proxy.cut()
             time.sleep(5)
-        with system.fault("connections reset"):
-            system.proxy.cut()
+        system.cut_connections()
         time.sleep(1)
 
 
@@ -120,6 +149,94 @@ def stop_and_continue(system: System, seconds: float) -> None:
         time.sleep(4)
         system.store.resume()
     time.sleep(2)
+
+
+def clocks_of_their_own(system: System) -> None:
+    """Every process of ours gets a time of day that can be stepped while it runs."""
+    for child in system.supervisor.children:
+        clock = _clock_of(system, child.name)
+        stepped.step(clock, 0)
+        child.environment = {**child.environment, **stepped.environment(clock)}
+        child.command = [word.replace("ingress.cli", "tests.chaos.stepped") for word in child.command]
+        starts = _starts(system, child.name)
+        system.terminate(child.name)
+        if child.name != "clock":  # which says nothing when it starts
+            _wait(lambda name=child.name, starts=starts: _starts(system, name) > starts, 20)
+
+
+def _starts(system: System, name: str) -> int:
+    return sum(line["event"] in ("Worker ready.", "Listening for webhooks.") for line in system.log_of(name))
+
+
+def step_clocks(system: System, seconds: float) -> None:
+    """Each process' time of day jumps five minutes ahead, then ten back, then to what it should be."""
+    names = [child.name for child in system.supervisor.children]
+    system.random.shuffle(names)
+    for name in names:
+        for minutes in (5, -5):
+            with system.fault(f"clock {minutes:+d} min: {name.rstrip('2')}"):
+                stepped.step(_clock_of(system, name), minutes * 60)
+                time.sleep(seconds / len(names) / 2)
+                if name != "clock":  # which has nothing to say while all is well
+                    system.must(
+                        _believes_in(system, name, minutes), f"the clock of {name} was not stepped by {minutes} min"
+                    )
+        stepped.step(_clock_of(system, name), 0)
+    time.sleep(2)
+    system.figures |= system.runs()
+
+
+def _clock_of(system: System, name: str) -> Path:
+    return system.deployment.folder / f"{name}.clock"
+
+
+def _believes_in(system: System, name: str, minutes: int) -> bool:
+    """Whether the log of a process shows that it lives so many minutes away from us."""
+    now = datetime.now(UTC)
+    away = [datetime.fromisoformat(line["timestamp"]) - now for line in system.log_of(name)[-50:]]
+    return any(abs(one - timedelta(minutes=minutes)) < timedelta(minutes=1) for one in away)
+
+
+def choose_a_poison(system: System) -> None:
+    system.traffic.left_alone.append(system.traffic.customers[-1])
+
+
+def poison(system: System, seconds: float) -> None:
+    """One customer kills every worker that reads it, five times; everybody else must not even notice."""
+    assert system.services
+    customer, ledger = system.traffic.left_alone[0], system.services.ledger("default")
+    system.set_aside.add(customer.id)
+    gate = {"name": "poison", "prefix": f"/{'companies' if customer.kind == 'company' else 'contacts'}.info"}
+    system.teamleader.post("/gates", {**gate, "customer": customer.id})
+    system.traffic.edit(customer)
+    for killed in range(KILLS):
+        # Calls whose worker was killed stay at the gate.
+        _wait(lambda killed=killed: _at_gate(system, "poison") > killed, 40)
+        victims = [name for name in ("worker", "worker2") if customer.id in system.in_hand(name)]
+        system.must(len(victims) == 1, f"{len(victims)} workers have the poison in hand")
+        for name in victims:
+            system.kill(name, kind="kill -9 by poison")
+    _wait(lambda: ledger.dead_count() > 0, 40)
+    letters = [letter.story for letter in ledger.dead_letters()]
+    system.must([one.reason for one in letters] == ["kills_worker"], f"the dead letters are {letters}")
+    late = _late(system, but=customer, seconds=25)
+    system.must(not late, f"{late} events of others waited for more than 25 s")
+    system.figures |= {"kills": KILLS, "dead": [one.reason for one in letters], "others_late": late}
+    # A person found the reason, mended it, and replays.
+    system.teamleader.delete("/gates")
+    for letter in ledger.dead_letters():
+        operations.replay(system.services, "default", letter.subject)
+
+
+def _at_gate(system: System, name: str) -> int:
+    return sum(one["waiting"] for one in system.teamleader.get("/gates")["gates"] if one["name"] == name)
+
+
+def _late(system: System, *, but: Customer, seconds: float) -> int:
+    """Events of others that Twikey does not show although they were accepted that long ago."""
+    now, (_, target) = time.time(), system.source_and_target()
+    old = [event for event in system.traffic.accepted if event.at < now - seconds and event.customer != but.id]
+    return sum((target[event.customer] or 0) < event.version for event in old)
 
 
 def storm_of_429(system: System, seconds: float) -> None:
@@ -181,7 +298,7 @@ def oauth(system: System, seconds: float) -> None:
     # Killed between Teamleader's answer and our storing it: the one moment that costs the connection.
     system.teamleader.post("/gates", {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1})
     system.teamleader.post("/tokens/expire")
-    _wait(lambda: _waiting(system, "grant"), 15)
+    _wait(lambda: _at_gate(system, "grant"), 15)
     for name in ("worker", "worker2", "clock"):
         system.kill(name)
     system.teamleader.delete("/gates")
@@ -199,14 +316,24 @@ def oauth(system: System, seconds: float) -> None:
 
 
 def duplicates(system: System, seconds: float) -> None:
-    """Copies of webhooks out of order, and of wake-ups in the queue."""
+    """Copies of webhooks out of order, of wake-ups in the queue, and garbage between them."""
     assert system.services
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         customer = system.random.choice(system.traffic.customers)
         for _ in range(3):
             system.services.wake("default", f"{customer.kind}:{customer.id}")
+        _put_garbage_into_the_queue(system)
         time.sleep(0.05)
+
+
+def _put_garbage_into_the_queue(system: System) -> None:
+    assert system.services
+    broker, name = system.services.broker, f"garbage-{system.random.random()}"
+    data = system.random.choice((b"\xff", b"[]", b'{"args": 1}', b'{"options": null, "args": [], "actor_name": "x"}'))
+    broker.client.hset(f"{broker.namespace}:{QUEUE}.msgs", name, data)
+    broker.client.rpush(f"{broker.namespace}:{QUEUE}", name)
+    system.figures["garbage_in_the_queue"] = system.figures.get("garbage_in_the_queue", 0) + 1
 
 
 def replay(system: System, seconds: float) -> None:
@@ -274,6 +401,34 @@ def rolling_restart(system: System, seconds: float) -> None:
     system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
 
 
+def missed_webhooks(system: System, seconds: float) -> None:
+    """One webhook in ten never comes, and for a while none does; then one sweep, as it begins by itself every ten minutes."""
+    assert system.services
+    time.sleep(seconds / 2)
+    system.traffic.manners.dropped = 1.0
+    with system.fault("no webhook comes"):
+        time.sleep(seconds / 2)
+    system.traffic.manners.rate = 0
+    time.sleep(0.5)
+    asked = len(system.teamleader.get("/requests")["requests"])
+    began = time.monotonic()
+    _wait(lambda: not _sweeping(system), 60)
+    operations_bulk.start_sweep(system.services, "default", by="chaos")
+    _wait(lambda: not system.wrong(), 60)
+    after = [one["path"] for one in system.teamleader.get("/requests")["requests"][asked:]]
+    system.figures |= {
+        "customers_with_a_missed_webhook": len(system.traffic.missed),
+        "right_after_the_sweep_began_s": round(time.monotonic() - began, 1),
+        "calls_for_lists": sum(path.endswith(".list") for path in after),
+    }
+
+
+def _sweeping(system: System) -> bool:
+    assert system.services
+    job = operations_bulk.job(system.services, "default", "sweep")
+    return job is not None and not job.is_over
+
+
 def _reconnect(system: System) -> None:
     """What an operator does: connects again and lets the work go on."""
     assert system.services
@@ -281,10 +436,6 @@ def _reconnect(system: System) -> None:
     integration = system.services.integration("default")
     system.services.tokens(integration).store(TokenPair(refresh=pair["refresh_token"]))
     operations.resume(system.services, "default", by="chaos")
-
-
-def _waiting(system: System, gate: str) -> bool:
-    return any(one["name"] == gate and one["waiting"] for one in system.teamleader.get("/gates")["gates"])
 
 
 def _wait(look: Callable[[], Any], seconds: float) -> bool:
@@ -306,20 +457,32 @@ def _until(seconds: float, step: Callable[[], Any], system: System, least: float
 SCENARIOS = (
     Scenario(1, "clean", clean, seconds=25, customers=200, manners=Manners(rate=30)),
     Scenario(2, "bulk edit", bulk_edit, customers=BULK, manners=Manners(rate=0), limit=200),
-    Scenario(3, "kill -9 workers", kill_workers, seconds=40, baseline=True),
+    Scenario(3, "kill -9 workers", kill_workers, seconds=40, baseline=1),
     Scenario(4, "kill -9 web", kill_web, seconds=25),
-    Scenario(5, "kill -9 Redis", kill_redis, manners=Manners(rate=8), baseline=True),
+    Scenario(5, "kill -9 Redis", kill_redis, manners=Manners(rate=8), baseline=1),
     Scenario(6, "power loss", power_loss, seconds=10, may_lose=True),
     Scenario(7, "Redis refuses", refusals, manners=Manners(rate=8)),
     Scenario(8, "network to Redis", network, manners=Manners(rate=8)),
     Scenario(9, "SIGSTOP", stop_and_continue),
+    Scenario(10, "clocks stepped", step_clocks, seconds=32, prepare=clocks_of_their_own, why_not=stepped.why_not),
     Scenario(12, "429 storm", storm_of_429),
-    Scenario(13, "bad upstream", bad_upstream, seconds=25, baseline=True),
+    Scenario(13, "bad upstream", bad_upstream, seconds=25, baseline=1),
     Scenario(131, "late writes", late_writes, customers=4, manners=Manners(rate=0)),
     Scenario(14, "OAuth", oauth, seconds=20),
     Scenario(15, "duplicates and disorder", duplicates, seconds=15, manners=Manners(rate=8, copies=10, shuffle=10)),
     Scenario(18, "operator replay", replay, customers=DEAD, manners=Manners(rate=0)),
     Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
     Scenario(21, "rolling restart", rolling_restart, seconds=32),
+    Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1)),
+    Scenario(25, "poison", poison, prepare=choose_a_poison, manners=Manners(rate=6)),
+    Scenario(
+        26,
+        "kills of Redis and storms",
+        kills_and_storms,
+        seconds=60,
+        customers=200,
+        manners=Manners(rate=15),
+        baseline=2,
+    ),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS} | {str(one.number): one for one in SCENARIOS}

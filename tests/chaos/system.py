@@ -4,6 +4,7 @@ It offers what a scenario may break, and notes every fault in the history.
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -53,6 +54,8 @@ class System:
     services: Services | None
     faults: list[checker.Fault] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    set_aside: set[str] = field(default_factory=set)
     rss_mb: float = 0.0
     store_mb: float = 0.0
 
@@ -71,20 +74,35 @@ class System:
     # -- faults ----------------------------------------------------------------------------------------
 
     @contextmanager
-    def fault(self, kind: str, *, clients_died: bool = False, paused: bool = False) -> Iterator[None]:
-        start = self.history.add("fault begins", kind=kind)
+    def fault(
+        self, kind: str, *, clients_died: bool = False, paused: bool = False, in_hand: frozenset[str] = frozenset()
+    ) -> Iterator[None]:
+        start = self.history.add("fault begins", kind=kind, in_hand=sorted(in_hand))
         yield
         end = self.history.add("fault ends", kind=kind)
-        self.faults.append(checker.Fault(kind, start, end, clients_died, paused))
+        self.faults.append(checker.Fault(kind, start, end, clients_died, paused, in_hand))
 
-    def kill(self, name: str) -> bool:
+    def kill(self, name: str, *, kind: str = "") -> bool:
         """kill -9 of a process of ours; False when it was not running."""
         pid = self.supervisor.pid(name)
         if pid is None:
             return False
-        with self.fault(f"kill -9 {name.rstrip('2')}", clients_died=name.startswith("worker")):
+        os.kill(pid, signal.SIGSTOP)  # so that what it has in hand is what it dies with
+        with self.fault(
+            kind or f"kill -9 {name.rstrip('2')}", clients_died=name.startswith("worker"), in_hand=self.in_hand(name)
+        ):
             os.kill(pid, signal.SIGKILL)
         return True
+
+    def in_hand(self, name: str) -> frozenset[str]:
+        """The customers that a worker process works on; it said in its log under which name it does so."""
+        if self.services is None or not name.startswith("worker"):
+            return frozenset()
+        ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
+        if not ready:
+            return frozenset()
+        subjects: Any = self.services.store.zrange(IntegrationKeys("default").places(ready[-1]), 0, -1)
+        return frozenset(subject.decode().partition(":")[2] for subject in subjects)
 
     def kill_a_web_worker(self) -> bool:
         master = self.supervisor.pid("web")
@@ -118,6 +136,11 @@ class System:
                 time.sleep(0.02)
             return time.monotonic() - began
 
+    def log_of(self, name: str) -> list[dict[str, Any]]:
+        """What a process of ours wrote to its log, whichever of its lives it was."""
+        lines = (self.deployment.folder / "logs" / f"{name}.log").read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
     @contextmanager
     def weather(self, kind: str, weather: Weather) -> Iterator[None]:
         with self.fault(kind):
@@ -139,6 +162,10 @@ class System:
             self.store.wait()
         return gone
 
+    def cut_connections(self) -> None:
+        with self.fault("connections reset"):
+            self.proxy.cut()
+
     def upstream(self, side: str, **wanted: Any) -> None:
         getattr(self, side).post("/faults", wanted)
 
@@ -148,6 +175,13 @@ class System:
         for simulated in (self.teamleader, self.twikey):
             simulated.delete("/faults")
             simulated.delete("/gates")
+
+    # -- what a scenario itself expects -----------------------------------------------------------------
+
+    def must(self, holds: object, sentence: str) -> None:
+        """Notes a promise that only this scenario can judge; the verdict is as bad as when an invariant breaks."""
+        if not holds:
+            self.broken.append(sentence)
 
     # -- what is true now -------------------------------------------------------------------------------
 
@@ -159,8 +193,20 @@ class System:
 
     def wrong(self) -> list[str]:
         source, target = self.source_and_target()
-        told = {event.customer for event in self.traffic.accepted}
+        told = {event.customer for event in self.traffic.accepted} | self.traffic.missed
         return [one for one in told if source.get(one) != target.get(one)]
+
+    def runs(self) -> dict[str, int]:
+        """How often a customer was read, and how often that brought nothing new to Twikey."""
+        requests = self.teamleader.get("/requests")["requests"]
+        reads = sum(one["path"].endswith(("contacts.info", "companies.info")) for one in requests)
+        news = {(write.customer, write.version) for write in self._writes()}
+        return {"runs": reads, "extra_runs": reads - len(news)}
+
+    def messages_left(self) -> dict[str, int]:
+        """What still lies in the queues of the stock pipeline: also those that nobody will ever fetch again."""
+        names = {"messages_left": "default.msgs", "retries_left": "default.DQ.msgs", "given_up": "default.XQ.msgs"}
+        return {name: int(self.store.client.hlen(f"dramatiq:{key}")) for name, key in names.items()}
 
     def pending(self) -> int:
         return self.services.ledger("default").account().pending if self.services else 0
@@ -192,6 +238,8 @@ class System:
             rss_mb=self.rss_mb,
             store_mb=self.store_mb,
             may_lose=may_lose,
+            missed=frozenset(self.traffic.missed),
+            set_aside=frozenset(self.set_aside),
         )
 
     def _writes(self) -> list[checker.Write]:

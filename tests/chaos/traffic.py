@@ -50,12 +50,13 @@ class Customer:
 
 @dataclass(slots=True)
 class Manners:
-    """How events travel: how many copies of each at most, and how late at most (seconds)."""
+    """How events travel: how many copies of each at most, how late at most (seconds), and which share never does."""
 
     rate: float = 12.0
     copies: int = 1
     shuffle: float = 0.0
     hot: float = 0.3
+    dropped: float = 0.0
 
 
 @dataclass
@@ -68,11 +69,14 @@ class Traffic:
     random: random.Random
     manners: Manners
     customers: list[Customer] = field(default_factory=list)
+    # Customers that nobody edits by chance.
+    left_alone: list[Customer] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     refused: int = 0
     no_answer: int = 0
     slow: int = 0
+    missed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._due: list[tuple[float, int, Customer, int]] = []
@@ -121,6 +125,9 @@ class Traffic:
         version = customer.version + 1
         self._change(customer, fields_of(customer.kind, customer.number, version))
         customer.version = version
+        if self.random.random() < self.manners.dropped:
+            self.missed.add(customer.id)
+            return version
         for _ in range(self.random.randint(1, self.manners.copies)):
             self._put(customer, version, self.random.random() * self.manners.shuffle)
         return version
@@ -141,9 +148,10 @@ class Traffic:
         self.teamleader.patch(f"/customers/{customer.kind}/{customer.id}", fields, silent="1")
 
     def _edit_all(self) -> None:
-        hot = self.customers[:5]
+        free = [one for one in self.customers if one not in self.left_alone]
+        hot = free[:5]
         while self._editing.is_set():
-            among = hot if self.random.random() < self.manners.hot else self.customers
+            among = hot if self.random.random() < self.manners.hot else free
             if self.manners.rate > 0:
                 self.edit(self.random.choice(among))
                 time.sleep(self.random.expovariate(self.manners.rate))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
+from dramatiq.brokers import redis as redis_broker
 
 from config.store import connect, queue_url
 from sandbox.deployment import wait_for
@@ -121,6 +122,24 @@ def test_under_load_with_garbage_all_over_nothing_stalls(broker, work):
     assert sorted(seen) == sorted(f"contact:{number}" for number in range(400))
     wait_for("an empty queue", lambda: left_in_the_queue(broker) == [])
     assert dead_threads(worker) == []
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_a_process_whose_clock_is_wrong_takes_no_message_from_another_and_loses_none(broker, monkeypatch, minutes):
+    other, now = make_broker(broker.client), redis_broker.current_millis
+    wake(broker, "default", "contact:1")
+    in_hand = broker.do_fetch(QUEUE, 1)
+
+    monkeypatch.setattr(redis_broker, "current_millis", lambda: now() + minutes * 60_000)
+    taken = other.do_fetch(QUEUE, 10)
+    wake(other, "default", "contact:2")
+    held = other.do_fetch(QUEUE, 10)
+    monkeypatch.undo()
+
+    assert len(in_hand) == 1
+    assert taken == []
+    assert len(held) == 1
+    assert broker.do_fetch(QUEUE, 10) == []
 
 
 def test_a_thread_that_died_is_named(broker, work):

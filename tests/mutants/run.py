@@ -15,12 +15,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "ingress", "mapping", "sandbox", "tests", "workers", "pyproject.toml", "Procfile", "docs")
 FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
+JOBS = ("tests/integration/bulk/test_jobs.py",)
+PACE = ("tests/integration/clients/test_clients_bulk_pace.py",)
+SWEEP = ("tests/unit/test_bulk_decisions.py", "tests/integration/bulk/test_sweep.py")
 CONSOLE = ("tests/unit/console", "tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
+ALERTS = (
+    "tests/unit/test_alerts_decide.py",
+    "tests/integration/alerts/test_alerts_book.py",
+    "tests/integration/alerts/test_alerts_deliver.py",
+)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one file; `old` must stand there exactly once."""
+    """One change of one file; `old` must stand there exactly once. `tests`: those that should notice."""
 
     name: str
     file: str
@@ -79,6 +87,69 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "bulk: the lease is ignored: two processes do the same step",
+        "workers/bulk/take.lua",
+        "if number('lease') > now then",
+        "if false then",
+        JOBS,
+    ),
+    Mutant(
+        "bulk: who was taken over commits all the same",
+        "workers/bulk/commit.lua",
+        "if get('token') ~= token then return 'lost' end",
+        "",
+        JOBS,
+    ),
+    Mutant(
+        "bulk: two operators get two jobs",
+        "workers/bulk/start.lua",
+        "if under_way() or get('state') == 'paused' then return {0, record()} end",
+        "",
+        JOBS,
+    ),
+    Mutant(
+        "bulk: live work does not halve what bulk work may take",
+        "workers/clients/teamleader/rate_limit.lua",
+        "local share = live and math.max(1, math.floor(wanted / 2)) or all",
+        "local share = all",
+        PACE,
+    ),
+    Mutant(
+        "bulk: nothing is left free for a live edit",
+        "workers/clients/teamleader/rate_limit.lua",
+        "local all = math.max(1, wanted - tonumber(ARGV[3]))",
+        "local all = wanted",
+        PACE,
+    ),
+    Mutant(
+        "sweep: a second counts as seen before it is over",
+        "workers/sync/freshness.py",
+        "is_over = updated_at + SECOND <= read_at",
+        "is_over = True",
+        SWEEP,
+    ),
+    Mutant(
+        "sweep: the complete point moves before all lists are done",
+        "workers/bulk/sweep.py",
+        "    if finished:\n",
+        "    if True:\n",
+        SWEEP,
+    ),
+    Mutant(
+        "sweep: an answer without a list is the end of the list",
+        "workers/clients/teamleader/protocol.py",
+        'raise Unavailable("teamleader", f"Teamleader\'s answer to {action} holds no list")',
+        "return []",
+        SWEEP,
+    ),
+    Mutant(
+        "sweep: pages by position, so that an edit between two pages hides somebody",
+        "workers/bulk/walk.py",
+        "return len(records) >= PAGE_SIZE and self.is_of_before(records[-1])",
+        "return len(records) >= PAGE_SIZE",
+        ("tests/unit/test_bulk_walk.py",),
+    ),
+    Mutant(
         "the console takes a form without its token",
         "ingress/console/gate.py",
         "or not csrf.valid(here.cookie, given)",
@@ -134,11 +205,47 @@ MUTANTS = (
         "",
         CONSOLE,
     ),
+    Mutant(
+        "the book of alerts is not watched: two clocks tell the same",
+        "workers/alerts/book.py",
+        "pipeline.watch(ALERTS_BOOK)",
+        "pipeline.watch(ALERTS_RAISED)",
+        ALERTS,
+    ),
+    Mutant(
+        "what was raised is forgotten as a whole, also what came meanwhile",
+        "workers/alerts/book.py",
+        "pipeline.hincrby(ALERTS_RAISED, name.decode(), -int(number))",
+        "pipeline.hdel(ALERTS_RAISED, name)",
+        ALERTS,
+    ),
+    Mutant(
+        "an alert counts as sent before it is: a clock that dies loses it",
+        "workers/alerts/deliver.py",
+        "    key = alert_channel(channel.name)\n    try:\n",
+        "    key = alert_channel(channel.name)\n    store.hset(key, 'place', waiting.place)\n    try:\n",
+        ALERTS,
+    ),
+    Mutant(
+        "a kind is told again as soon as somebody joins",
+        "workers/alerts/decide.py",
+        "(joined and silent_for >= JOINED_AFTER)",
+        "joined",
+        ALERTS,
+    ),
+    Mutant(
+        "what comes back at once is told as if it were new",
+        "workers/alerts/decide.py",
+        "told=None, told_number=0, relapsed=True)",
+        "told=None, told_number=0)",
+        ALERTS,
+    ),
 )
 
 
 def main() -> int:
-    if failing := run(None, (*FAST, *CONSOLE)):
+    everything = tuple(dict.fromkeys(test for mutant in MUTANTS for test in mutant.tests))
+    if failing := run(None, everything):
         sys.exit(f"Without any mutant {failing} fails already: nothing would be proved.")
     survivors = 0
     for mutant in MUTANTS:

@@ -74,3 +74,28 @@ def test_the_pages_of_twikey_show_and_change_a_customer() -> None:
     assert saved.status_code == 200
     assert (customer.profile, customer.name_locked) == ({"companyName": "Een"}, True)
     assert missing.status_code == 404
+
+
+def test_a_second_account_and_a_second_creditor_have_pages_of_their_own() -> None:
+    teamleader, twikey = create_teamleader(), create_twikey()
+    account = teamleader.world.add_account(characters=(), name="Garage <b>")
+    made = account.create("company", {"name": "Fietsen Van Hove"})
+    twikey.office.add_creditor("garage", "garage-key").add("c-1", {"companyName": "Fietsen Van Hove"})
+
+    with serve(teamleader) as url, httpx.Client(base_url=url, follow_redirects=True) as client:
+        theirs = client.get("/", params={"account": account.id}).text
+        link = html.unescape(re.findall(r'href="(/ui/customers/[^"]+)"', theirs)[0])
+        saved = client.post(link, data={"name": "Fietsen Van Hove bv", "addresses.primary.country": "BE"})
+        unknown = client.get("/", params={"account": "none"})
+    with serve(twikey) as url, httpx.Client(base_url=url, follow_redirects=True) as client:
+        first, second = client.get("/").text, client.get("/", params={"creditor": "garage"}).text
+        customer = client.get(html.unescape(re.findall(r'href="(/ui/customers/[^"]+)"', second)[0]))
+
+    after = account.find("company", made.id)
+    assert after is not None
+    assert after.data["name"] == "Fietsen Van Hove bv"
+    assert "Garage &lt;b&gt;" in theirs
+    assert "Fietsen Van Hove bv" in saved.text
+    assert unknown.status_code == 404
+    assert "Fietsen Van Hove" not in first
+    assert "Fietsen Van Hove" in customer.text

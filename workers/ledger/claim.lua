@@ -1,10 +1,10 @@
 -- claim: a worker asks to be the one that works on the subject.
--- ARGV: integration, subject, token, lease ms, jitter 0..1, places of the asking process, then per API: name, calls per minute (0 = unlimited)
+-- ARGV: integration, subject, token, lease ms, jitter 0..1, then per API: name, calls per minute (0 = unlimited)
 -- KEYS[10..]: per API its pause, circuit and calls keys.
 -- Answers {'claimed', want, why, attempts, first failure, must write, auto-update, fingerprint, event, probing, wanted since, now,
 --          last successful sync, revision of the integration}
 -- or {'refused', reason, try again at (ms)}.
-local token, lease, jitter, places = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local token, lease, jitter = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local KILLS = 5
 
 local function refused(reason, at)
@@ -23,7 +23,7 @@ if number('c') >= KILLS then
   return refused('kills_worker')
 end
 
-local apis = (#ARGV - 6) / 2
+local apis = (#ARGV - 5) / 2
 for i = 0, apis - 1 do
   local paused = tonumber(redis.call('GET', KEYS[10 + i * 3]) or '0')
   if paused > now then return refused('paused', paused + math.floor(jitter * 2000)) end
@@ -31,10 +31,8 @@ for i = 0, apis - 1 do
   if open > now then return refused('circuit_open', open + math.floor(jitter * 2000)) end
 end
 
-if places_taken() >= places then return refused('busy', now + 200 + math.floor(jitter * 500)) end
-
 for i = 0, apis - 1 do
-  local limit, calls = tonumber(ARGV[8 + i * 2]), KEYS[12 + i * 3]
+  local limit, calls = tonumber(ARGV[7 + i * 2]), KEYS[12 + i * 3]
   if limit > 0 then
     local oldest = tonumber(redis.call('LINDEX', calls, 0) or 'inf')
     while oldest <= now - 60000 do
@@ -45,7 +43,7 @@ for i = 0, apis - 1 do
   end
 end
 for i = 0, apis - 1 do
-  if tonumber(ARGV[8 + i * 2]) > 0 then
+  if tonumber(ARGV[7 + i * 2]) > 0 then
     redis.call('RPUSH', KEYS[12 + i * 3], now)
     redis.call('PEXPIRE', KEYS[12 + i * 3], 60000)
   end
@@ -65,7 +63,6 @@ if get('t') then redis.call('HSET', SUBJECT, 'v', '1') end
 redis.call('HINCRBY', SUBJECT, 'c', 1)
 redis.call('HSET', SUBJECT, 't', token, 'l', now + lease)
 redis.call('HDEL', SUBJECT, 'yn')
-take_place(lease)
 schedule(now + lease)
 return {'claimed', wanted, get('y') or '', get('a') or '0', get('ff') or '0', get('v') and 1 or 0,
   auto_update_on() and 1 or 0, get('h') or '', get('e') or '', probing, get('f') or '0', tostring(now), get('s') or '0',

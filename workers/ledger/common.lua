@@ -12,7 +12,7 @@
 --   h  fingerprint of what Twikey has from us; absent while a write is uncertain
 --   u  Teamleader's updated_at up to which nothing is new    d  story of the death (JSON)
 --   p, q  its past: the latest turns of its story (`remember`)
-local SUBJECT, DUE, PLACES, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
+local SUBJECT, DUE, WEBHOOKS, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local integration, subject = ARGV[1], ARGV[2]
 local ACTIVITY_LENGTH = 10000
@@ -36,7 +36,7 @@ local function record(what, detail, event, waited, worked)
 end
 
 -- The past of a subject: its latest turns, newest first, so that its story needs no search through the activity stream
--- (docs/decisions/0010). A turn is what.causes.when.waited.worked.times.reason; numbers in base 36, what is missing
+-- (docs/decisions/0015). A turn is what.causes.when.waited.worked.times.reason; numbers in base 36, what is missing
 -- at the end left out. All of it takes two fields of less than 64 bytes: a longer one would double the record's memory.
 local PAST_AT_MOST, FIELD_AT_MOST = 112, 63
 local LETTERS = {synced = 's', unchanged = 'u', skipped = 'k', gone = 'g', dead = 'd',
@@ -159,21 +159,8 @@ local function hold_for(causes)
   redis.call('PERSIST', SUBJECT)
 end
 
--- PLACES belongs to the worker process that asks, and nobody else touches it: when that process is killed its places end
--- by themselves and block no other one.
-local function take_place(lease)
-  redis.call('ZADD', PLACES, now + lease, subject)
-  if redis.call('PTTL', PLACES) < lease then redis.call('PEXPIRE', PLACES, lease) end
-end
-
-local function places_taken()
-  redis.call('ZREMRANGEBYSCORE', PLACES, '-inf', now)
-  return redis.call('ZCARD', PLACES)
-end
-
 local function release_lease()
   redis.call('HDEL', SUBJECT, 't', 'l', 'c')
-  redis.call('ZREM', PLACES, subject)
 end
 
 -- A worker whose lease was taken over wrote, or may have written, an older state: write once more, whatever the

@@ -1,12 +1,14 @@
 -- due: hands the clock the subjects to wake, a few of each integration, within what that integration may do now.
--- KEYS[1]: the index of integrations by their earliest due time
--- ARGV: subjects at most in all, subjects at most per integration, time until a lost wake-up is repeated (ms), default calls per minute
+-- KEYS[1]: the index of integrations by their earliest due time, KEYS[2]: when a clock last looked
+-- ARGV: subjects at most in all, wake-ups of one integration that may be on their way, time until a lost wake-up is repeated (ms),
+--       default calls per minute
 -- Answers two flat lists: integration, subject, … to wake; integration, number, … of held subjects to release
 local most, share, again_after, default_limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SCAN, RELEASE_BELOW, CLOSED_FOR = 200, 50, 5000
 local found, to_release = {}, {}
+redis.call('SET', KEYS[2], now)
 
 local function later(integration, at) redis.call('ZADD', KEYS[1], at, integration) end
 
@@ -47,8 +49,10 @@ local function wake_some_of(integration)
   end
   local free, free_at = free_calls(prefix)
   if free <= 0 then return later(integration, free_at) end
-  local room = math.min(share, free, most - #found / 2)
   local due = prefix .. 'due'
+  -- Those woken lately that nobody has claimed yet are due again within that time.
+  local on_their_way = redis.call('ZCOUNT', due, '(' .. now, now + again_after)
+  local room = math.max(0, math.min(share - on_their_way, free, most - #found / 2))
   for _, subject in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, room)) do
     redis.call('ZADD', due, now + again_after, subject)
     found[#found + 1] = integration

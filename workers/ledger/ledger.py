@@ -16,7 +16,7 @@ import redis
 from redis.client import Pipeline
 from redis.commands.core import Script
 
-from config.keys import NEXT_DUE, IntegrationKeys
+from config.keys import CLOCK_TICKED, NEXT_DUE, IntegrationKeys
 from workers.ledger.records import (
     Account,
     Activity,
@@ -40,8 +40,6 @@ from workers.ledger.records import (
 LEASE = timedelta(seconds=20)
 # A wake-up that got lost is repeated after this time.
 WAKE_AGAIN_AFTER = timedelta(seconds=5)
-# Customers of one integration that one worker process has in hand at a time: a hanging API cannot take all its threads.
-PLACES = 4
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
@@ -53,14 +51,10 @@ FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
 class Scripts:
-    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
 
-    `process` says who claims. It is new with every start, so a killed process never meets what it left behind.
-    """
-
-    def __init__(self, store: "redis.Redis", *, process: str = "") -> None:
+    def __init__(self, store: "redis.Redis") -> None:
         self.store = store
-        self.process = process or secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
@@ -83,8 +77,12 @@ class Due:
 
 
 def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: int = 190) -> Due:
-    """Pops and bumps up to `most` due subjects, at most `share` of each integration."""
-    wake, release = scripts.due(keys=[NEXT_DUE], args=[most, share, _ms(WAKE_AGAIN_AFTER), default_calls_per_minute])
+    """Pops and bumps up to `most` due subjects; of each integration at most `share` are on their way at a time.
+
+    Notes that a clock looked.
+    """
+    keys = [NEXT_DUE, CLOCK_TICKED]
+    wake, release = scripts.due(keys=keys, args=[most, share, _ms(WAKE_AGAIN_AFTER), default_calls_per_minute])
     return Due(
         tuple((one.decode(), two.decode()) for one, two in _pairs(wake)),
         tuple((one.decode(), int(two)) for one, two in _pairs(release)),
@@ -99,7 +97,6 @@ class Ledger:
     integration: str
     calls_per_minute: int = 190
     lease: timedelta = LEASE
-    places: int = PLACES
     keys: IntegrationKeys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +120,7 @@ class Ledger:
         automatic = all(cause.automatic for cause in causes)
         seen = self.keys.seen(seen_id) if seen_id else ""
         args = [to_letters(causes), int(automatic), event_id, _ms(delay), seen]
-        answer = self._run(self.scripts.mark, subject, args, [self.keys.webhooks])
+        answer = self._run(self.scripts.mark, subject, args)
         match answer[0]:
             case b"duplicate":
                 return Marked(accepted=False, duplicate=True)
@@ -150,7 +147,7 @@ class Ledger:
         token = secrets.token_urlsafe(9)
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
-        args: list[object] = [token, _ms(self.lease), random.random(), self.places]  # noqa: S311 # jitter
+        args: list[object] = [token, _ms(self.lease), random.random()]  # noqa: S311 # jitter
         args += [item for api in APIS for item in (api, limits[api])]
         answer = self._run(self.scripts.claim, subject, args, keys)
         if answer[0] == b"refused":
@@ -374,8 +371,7 @@ class Ledger:
         client: "redis.client.Pipeline | None" = None,
     ) -> Any:
         keys = self.keys
-        places = keys.places(self.scripts.process)
-        names = [keys.subject(subject), keys.due, places, keys.dead, keys.held, keys.counts, keys.activity]
+        names = [keys.subject(subject), keys.due, keys.webhooks, keys.dead, keys.held, keys.counts, keys.activity]
         return script(
             keys=[*names, keys.options, NEXT_DUE, *more_keys],
             args=[self.integration, subject, *map(str, args)],

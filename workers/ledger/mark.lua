@@ -1,9 +1,8 @@
 -- mark: an event says "look at this subject".
 -- ARGV: integration, subject, cause letters, 1 if automatic, event id, delay ms, key of the event id if it must be new
--- KEYS[10]: the webhooks by day
 -- Answers {'accepted', 1 when a wake-up is useful}, {'skipped'}, {'duplicate'} or {'closed'}.
 local causes, automatic, event, delay, seen = ARGV[3], ARGV[4] == '1', ARGV[5], tonumber(ARGV[6]), ARGV[7]
-local WAKE_UP_TO = 32 -- beyond this many owed subjects the clock paces the work; more messages would only queue
+local WAKE_UP_TO = 16 -- beyond this many owed subjects the clock paces the work; more messages would only queue
 local SEEN_SECONDS = 86400
 local HOUR, DAY, DAYS_KEPT = 3600000, 86400000, 42
 
@@ -11,10 +10,10 @@ local HOUR, DAY, DAYS_KEPT = 3600000, 86400000, 42
 -- an hour before UTC's, which is midnight in Brussels (one o'clock in summer).
 local function count_webhook()
   local day = math.floor((now + HOUR) / DAY)
-  if redis.call('HINCRBY', KEYS[10], day, 1) > 1 then return end
-  redis.call('HSET', KEYS[10], 'f' .. day, now)
-  for _, field in ipairs(redis.call('HKEYS', KEYS[10])) do
-    if tonumber(string.match(field, '%d+')) < day - DAYS_KEPT then redis.call('HDEL', KEYS[10], field) end
+  if redis.call('HINCRBY', WEBHOOKS, day, 1) > 1 then return end
+  redis.call('HSET', WEBHOOKS, 'f' .. day, now)
+  for _, field in ipairs(redis.call('HKEYS', WEBHOOKS)) do
+    if tonumber(string.match(field, '%d+')) < day - DAYS_KEPT then redis.call('HDEL', WEBHOOKS, field) end
   end
 end
 

@@ -9,7 +9,6 @@ if get('t') ~= token then return 'lost' end
 if gated and not auto_update_on() then return 'off' end
 if tonumber(redis.call('GET', KEYS[10]) or '0') > now then return 'paused' end
 redis.call('HSET', SUBJECT, 'l', now + lease)
-take_place(lease)
 schedule(now + lease)
 -- From here until the commit nobody knows what Twikey holds: a fingerprint would be a guess.
 if writes then redis.call('HDEL', SUBJECT, 'h') end

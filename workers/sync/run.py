@@ -199,7 +199,7 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
     if verdict.state:
-        tools.ledger.change_state(before="active", after=verdict.state)
+        tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,

@@ -1,4 +1,4 @@
-// Writes every <time> anew in the reader's own zone and manner. All pages work without this file.
+// Makes pages pleasant: times in the reader's own zone and manner, forms that are sent once. All work without this file.
 "use strict";
 
 (() => {
@@ -26,4 +26,18 @@
   const writeAll = () => document.querySelectorAll("time[datetime]").forEach(write);
   writeAll();
   setInterval(writeAll, 60000);
+})();
+
+(() => {
+  // A second press while the first is under way would only tell that it was done already.
+  const forms = [...document.querySelectorAll('form[method="post"]')];
+  const sent = new Set();
+  forms.forEach((form) => form.addEventListener("submit", (event) => {
+    if (sent.has(form)) event.preventDefault();
+    sent.add(form);
+    // What led nowhere (a download, an answer that never came) may be sent again.
+    setTimeout(() => sent.delete(form), 5000);
+  }));
+  // Sent by itself, and before the page is fully loaded: so the browser does not come back to it (pages/connect.py).
+  forms.find((form) => "atOnce" in form.dataset)?.requestSubmit();
 })();

@@ -8,6 +8,7 @@ import fakeredis
 import pytest
 from cryptography.fernet import Fernet
 
+from config.keys import INTEGRATIONS_REVISION, IntegrationKeys
 from config.registry import Registry
 from config.secrets import Cipher
 from config.settings import load
@@ -39,6 +40,11 @@ class Scene:
     def add(self, name: str = "bakery", **options: str) -> None:
         needed = {"twikey_url": f"{self.twikey_url}/creditor", "twikey_key": DEFAULT_API_KEY}
         integrations.add(self.services, name, needed | options, by="cli:an")
+
+    def pretend_changed(self, name: str) -> None:
+        """Every process reads the integration again."""
+        self.services.store.hincrby(IntegrationKeys(name).options, "revision", 1)
+        self.services.store.incr(INTEGRATIONS_REVISION)
 
     def account(self) -> Account:
         """One more Teamleader account that our integration at Teamleader may be connected to."""

@@ -76,7 +76,7 @@ def test_a_code_that_was_used_is_refused_in_a_sentence(scene):
 
     steps = connect.finish(scene.services, wanted, code=code)
 
-    assert outcome(steps) == [("consent", False, "invalid_grant")]
+    assert outcome(steps) == [("consent", False, "consent_refused")]
     assert scene.services.ledger("bakery").state() == "connecting"
 
 
@@ -149,7 +149,7 @@ def test_a_deployment_without_client_id_says_so_before_anybody_is_sent_anywhere(
     scene.add()
     bare = scene.services.settings.teamleader
     object.__setattr__(bare, "client_id", "")
-    scene.services.store.incr("tltw:integrations:revision")
+    scene.pretend_changed("bakery")
 
     with pytest.raises(connect.CannotConnect) as cannot:
         connect.begin(scene.services, "bakery", by="cli:an", redirect_uri=BACK, binding=BROWSER)

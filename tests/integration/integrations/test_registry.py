@@ -150,7 +150,7 @@ def test_one_integration_that_cannot_be_read_does_not_hide_the_others(scene):
     scene.add("bakery")
     scene.add("garage")
     scene.services.store.hset(IntegrationKeys("bakery").record, "twikey_key", "not encrypted with our key")
-    scene.services.store.incr("tltw:integrations:revision")
+    scene.pretend_changed("bakery")
 
     assert [one.id for one in scene.services.integrations()] == ["garage"]
 
@@ -195,3 +195,29 @@ def test_a_name_may_be_used_again_after_a_removal(scene):
     scene.add()
 
     assert scene.services.ledger("bakery").state() == "connecting"
+
+
+def test_after_a_change_only_the_changed_one_is_read_again(scene, monkeypatch):
+    for number in range(5):
+        scene.add(f"merchant-{number}", profile="1")
+    scene.services.integrations()
+    read = []
+    decrypt = scene.services.cipher.decrypt
+    monkeypatch.setattr(type(scene.services.cipher), "decrypt", lambda _, data: read.append(data) or decrypt(data))
+
+    integrations.change(scene.services, "merchant-3", {"profile": "2"}, by="cli:an")
+    read.clear()
+    profiles = [one.profile for one in scene.services.integrations()]
+
+    assert profiles == ["1", "1", "1", "2", "1"]
+    assert len(read) == 1
+
+
+def test_a_name_that_was_removed_and_added_again_is_not_taken_for_the_former(scene):
+    scene.add(profile="1")
+    scene.services.integrations()
+
+    integrations.remove(scene.services, "bakery", by="cli:an")
+    scene.add(profile="2")
+
+    assert [one.profile for one in scene.services.integrations()] == ["2"]

@@ -126,9 +126,33 @@ def test_all_that_is_due_is_woken_in_a_few_ticks(ledger, other, tick):
     mark_many(ledger, 10)
     mark_many(other, 10)
 
-    woken = [one for _ in range(10) for one in tick(most=4, share=2).wake]
+    woken = [one for _ in range(5) for one in tick(most=4, share=10).wake]
 
     assert len(woken) == len(set(woken)) == 20
+
+
+def test_only_so_many_of_an_integration_are_on_their_way_and_each_that_arrives_makes_room(ledger, tick, claimed):
+    mark_many(ledger, 10)
+    woken = tick(share=3).wake
+    assert len(woken) == 3
+    assert tick(share=3).wake == ()
+
+    claimed(ledger, woken[0][1])
+    assert len(tick(share=3).wake) == 1
+
+
+def test_one_whose_wake_ups_are_all_on_their_way_does_not_hold_up_another(ledger, other, tick):
+    mark_many(ledger, 10)
+    tick(share=3)
+    other.mark("contact:1", WEBHOOK)
+
+    assert tick(most=1, share=3).wake == (("other", "contact:1"),)
+
+
+def test_a_look_is_noted_even_if_nothing_is_due(tick, store):
+    tick(most=0)
+
+    assert abs(int(store.get("tltw:clock")) / 1000 - time.time()) < 5
 
 
 def test_a_paused_api_keeps_the_integration_asleep_and_the_others_awake(ledger, other, tick, claimed):

@@ -115,7 +115,7 @@ def test_the_same_event_id_in_another_integration_is_another_event(scripts, ledg
 def test_with_much_owed_already_the_clock_sends_the_wake_ups(ledger):
     wakes = [ledger.mark(f"contact:{number}", WEBHOOK).wake for number in range(40)]
 
-    assert wakes == [True] * 32 + [False] * 8
+    assert wakes == [True] * 16 + [False] * 24
 
 
 @pytest.mark.parametrize("causes", [WEBHOOK, frozenset({Cause.SWEEP, Cause.INVOICE}), frozenset({Cause.ADDED})])

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts
-from workers.ledger.ledger import LEASE, PLACES
+from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal
+from workers.ledger.ledger import LEASE
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
 KILLS = 5
@@ -62,76 +62,6 @@ def test_nothing_is_claimed_when_nothing_is_owed(ledger, claimed, subject):
     ledger.commit(claimed(ledger), Outcome.SYNCED)
 
     assert ledger.claim(subject) == Refusal("settled", None)
-
-
-# -- places: what a hanging API may take of one process --------------------------------------------------------------
-
-
-@pytest.fixture
-def full(ledger, claimed):
-    """This process has taken all its places; another customer is owed."""
-    for number in range(1, PLACES + 2):
-        ledger.mark(f"contact:{number}", WEBHOOK)
-    return [claimed(ledger, f"contact:{number}") for number in range(1, PLACES + 1)]
-
-
-NEXT = f"contact:{PLACES + 1}"
-
-
-def test_one_process_has_at_most_four_customers_of_an_integration_in_hand(ledger, claimed, full):
-    refusal = ledger.claim(NEXT)
-
-    assert refusal.reason == "busy"
-    assert timedelta(0) < refusal.again_at - full[-1].at < timedelta(seconds=5)
-    ledger.commit(full[0], Outcome.SYNCED)
-    assert claimed(ledger, NEXT)
-
-
-def test_places_that_a_killed_process_took_block_no_other_process(store, ledger, claimed, full):
-    survivor = Ledger(Scripts(store), "acme")
-
-    assert claimed(survivor, NEXT)
-    # Its customers are another matter: they stay with it until their lease ends (P4).
-    assert survivor.claim("contact:1") == Refusal("leased", full[0].at + LEASE)
-
-
-def test_a_process_that_starts_anew_does_not_meet_the_places_it_had_before(store, claimed, full):
-    assert claimed(Ledger(Scripts(store), "acme"), NEXT)
-
-
-def test_what_a_killed_process_took_disappears_with_its_leases(store, ledger, full):
-    taken = ledger.keys.places(ledger.scripts.process)
-
-    assert store.zcard(taken) == PLACES
-    assert timedelta(0) < timedelta(milliseconds=store.pttl(taken)) <= LEASE
-
-
-def test_asking_keeps_the_place_as_long_as_the_lease(store, ledger, full):
-    taken = ledger.keys.places(ledger.scripts.process)
-    store.pexpire(taken, 1000)
-
-    ledger.still_mine(full[0], "twikey", automatic=True, writes=True)
-
-    state = ledger.look("contact:1")
-    assert store.zscore(taken, "contact:1") == state.leased_until.timestamp() * 1000
-    assert timedelta(milliseconds=store.pttl(taken)) > LEASE - timedelta(seconds=2)
-
-
-def test_places_whose_leases_are_over_are_free_again(ledger, claimed, killed):
-    for number in range(1, PLACES + 1):
-        ledger.mark(f"contact:{number}", WEBHOOK)
-        killed(f"contact:{number}")
-    ledger.mark("contact:next", WEBHOOK)
-
-    assert claimed(ledger, "contact:next")
-
-
-def test_a_busy_integration_leaves_another_alone(scripts, ledger, claimed, full):
-    other = Ledger(scripts, "other")
-    other.begin(auto_update=True)
-    other.mark("contact:1", WEBHOOK)
-
-    assert claimed(other)
 
 
 # -- still mine? -----------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def bytes_per_customer(ledger, customers=CUSTOMERS):
     """The records, and each customer's share of the sets that list customers."""
     store = ledger.scripts.store
     records = sum(store.memory_usage(ledger.keys.subject(subject(n)), samples=0) for n in range(customers))
-    lists = (ledger.keys.due, ledger.keys.held, ledger.keys.places(ledger.scripts.process), ledger.keys.dead)
+    lists = (ledger.keys.due, ledger.keys.held, ledger.keys.dead)
     shared = sum(store.memory_usage(name, samples=0) or 0 for name in lists)
     return (records + shared) / customers
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import redis
 
@@ -143,6 +143,15 @@ class Session:
     def _keep(self, token: str) -> str:
         self._copy = _Copy(token, (self._now() + COPY_LIFE).timestamp())
         return token
+
+
+def forgive_refusal(store: "redis.Redis", keys: IntegrationKeys) -> None:
+    """A person says that what made Twikey refuse us was mended, so the next login is tried at once.
+
+    A throttled login stays blocked: every further try would only prolong it.
+    """
+    if cast(bytes, store.get(keys.login_blocked) or b"").startswith(REFUSED.encode()):
+        store.delete(keys.login_blocked)
 
 
 def _throttled(until: datetime) -> Throttled:

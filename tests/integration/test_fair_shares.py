@@ -1,0 +1,97 @@
+"""The worker over a real queue: merchants whose API hangs, and merchants who owe much, leave another one's update alone."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import dramatiq
+import pytest
+
+from config.embedded import EmbeddedStore
+from config.store import connect, queue_url
+from sandbox.deployment import wait_for
+from workers.broker import QUEUE, WakeUpBroker, make_broker, waiting, wake
+from workers.lines import LONGEST
+from workers.worker import make_worker
+
+THREADS = 16
+
+
+@dataclass
+class Work:
+    """What the worker does instead of syncing: whose name begins with `hangs` blocks until it is let go."""
+
+    broker: WakeUpBroker
+    seen: dict[tuple[str, str], float] = field(default_factory=dict)
+    at_work: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, integration: str, subject: str) -> None:
+        self.at_work += 1
+        if integration.startswith("hangs"):
+            self.released.wait(30)
+        elif integration.startswith("owes"):
+            time.sleep(0.1)
+        self.seen[integration, subject] = time.monotonic()
+
+    def latency(self, integration: str) -> float:
+        """Seconds from a wake-up that is sent now to its being worked on."""
+        began = time.monotonic()
+        wake(self.broker, integration, "contact:1")
+        wait_for(f"{integration}'s turn", lambda: (integration, "contact:1") in self.seen, seconds=20)
+        return self.seen[integration, "contact:1"] - began
+
+
+@pytest.fixture
+def work(tmp_path) -> Iterator[Work]:
+    store = EmbeddedStore(tmp_path / "data")
+    broker = make_broker(connect(queue_url(store.start())))
+    work = Work(broker)
+    dramatiq.actor(actor_name="sync_subject", queue_name=QUEUE, broker=broker)(lambda *ids: work(*ids))
+    worker = make_worker(broker, THREADS)
+    worker.start()
+    yield work
+    work.released.set()
+    worker.stop(timeout=10_000)
+    broker.client.close()
+    store.stop()
+
+
+def owe(work: Work, name: str, merchants: int, subjects: int) -> None:
+    for number in range(merchants):
+        for subject in range(subjects):
+            wake(work.broker, f"{name}-{number}", f"contact:{subject}")
+
+
+def test_many_that_hang_leave_another_alone(work):
+    owe(work, "hangs", merchants=8, subjects=LONGEST)
+    wait_for("them to hang", lambda: work.at_work >= 8)
+
+    assert work.latency("well") < 2
+
+
+def test_many_that_owe_much_leave_another_alone(work):
+    owe(work, "owes", merchants=40, subjects=LONGEST)
+
+    assert work.latency("well") < 2
+    assert len(work.seen) < 40 * LONGEST
+
+
+def test_one_that_hangs_leaves_a_backlog_of_another_its_threads(work):
+    owe(work, "hangs", merchants=1, subjects=LONGEST)
+    wait_for("it to hang", lambda: work.at_work >= 1)
+    owe(work, "owes", merchants=1, subjects=LONGEST)
+
+    wait_for("the backlog", lambda: len(work.seen) == LONGEST, seconds=5)
+
+
+def test_what_is_too_much_is_dropped_and_leaves_nothing_in_the_queue(work):
+    owe(work, "hangs", merchants=1, subjects=4 * LONGEST)
+
+    wait_for("an empty queue", lambda: waiting(work.broker) == 0)
+    work.released.set()
+    done = wait_for("the line", lambda: len(work.seen) if len(work.seen) >= LONGEST else 0)
+
+    wait_for("all to be acknowledged", lambda: work.broker.client.hlen(f"{work.broker.namespace}:{QUEUE}.msgs") == 0)
+    assert done < 4 * LONGEST
