@@ -114,6 +114,11 @@ class IntegrationKeys:
         return f"{self.prefix}connection"
 
     @property
+    def registration(self) -> str:
+        """String: when our registration at Teamleader was looked at last (ms), and the event types it refuses."""
+        return f"{self.prefix}teamleader:registration"
+
+    @property
     def session(self) -> str:
         """String: the encrypted Twikey session token."""
         return f"{self.prefix}twikey:session"
