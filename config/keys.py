@@ -114,6 +114,11 @@ class IntegrationKeys:
         return f"{self.prefix}connection"
 
     @property
+    def registration(self) -> str:
+        """String: when our registration at Teamleader was looked at last (ms), and the event types it refuses."""
+        return f"{self.prefix}teamleader:registration"
+
+    @property
     def session(self) -> str:
         """String: the encrypted Twikey session token."""
         return f"{self.prefix}twikey:session"
@@ -160,7 +165,8 @@ class IntegrationKeys:
 
     @property
     def counts(self) -> str:
-        """Hash: accepted events and how they ended, since the beginning."""
+        """Hash: accepted events and how they ended, since the beginning; how many customers were brought over and are not gone
+        (`customers`), and when the last one was (`changed`, ms)."""
         return f"{self.prefix}counts"
 
     def counts_of_hour(self, hour: int) -> str:

@@ -1,20 +1,20 @@
 """What an operator can do: one function per act. The command line and the console call these and nothing else."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from config.integrations import BY_NAME
+from config.integrations import BY_NAME, Integration
 from config.keys import IntegrationKeys
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
 from workers import audit
 from workers.clients.twikey.session import forgive_refusal
+from workers.figures import Hour, last_hours
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
-from workers.ledger import Cause, Ledger
-from workers.ledger.figures import Hour, last_hours
-from workers.ledger.records import Account, DeadLetter, SubjectState
+from workers.ledger import Cause, Ledger, glances
+from workers.ledger.records import Account, DeadLetter, Glance, SubjectState
 from workers.registration import address_of
 from workers.services import Services
 from workers.sync.compare import Difference, differences
@@ -22,8 +22,6 @@ from workers.sync.compare import Difference, differences
 KINDS = ("contact", "company")
 REPLAY_BATCH = 100
 BY_OPERATOR = "paused_by_operator"
-# How much of the latest activity a glance looks at.
-RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class IntegrationView:
-    """One integration at a glance."""
+    """One integration at a glance.
+
+    `customers`: how many were brought to Twikey and are not gone; `changed`: when the last one was. `owed_since`: since when the
+    customer waits that waits longest. `in_trouble`: the APIs that fail or ask us to stay away.
+    """
 
     id: str
     label: str
@@ -54,8 +56,10 @@ class IntegrationView:
     account: Account
     dead: int
     held: int
-    oldest_owed: datetime | None
-    last_synced: datetime | None
+    customers: int
+    owed_since: datetime | None
+    changed: datetime | None
+    in_trouble: tuple[str, ...] = ()
 
 
 def new_event_id() -> str:
@@ -141,22 +145,34 @@ def resume(services: Services, integration: str, *, by: str) -> None:
 
 
 def view(services: Services, integration: str) -> IntegrationView:
-    """One integration at a glance."""
+    """One integration at a glance, its books read at one instant."""
     known = services.integration(integration)
-    ledger = services.ledger(integration)
-    standing = ledger.standing()
+    (glance,) = glances(services.scripts, [integration], at_one_instant=True)
+    return _view(known, glance)
+
+
+def views(services: Services, integrations: Sequence[Integration]) -> list[IntegrationView]:
+    """Each integration at a glance, however many: one round trip. Their books may move while they are read."""
+    found = glances(services.scripts, [one.id for one in integrations])
+    return [_view(known, glance) for known, glance in zip(integrations, found, strict=True)]
+
+
+def _view(known: Integration, glance: Glance) -> IntegrationView:
+    survey = glance.survey
     return IntegrationView(
-        id=integration,
+        id=known.id,
         label=known.label,
-        auto_update=ledger.auto_update(),
-        state=standing.state,
-        state_reason=standing.reason,
-        state_since=standing.since,
-        account=ledger.account(),
-        dead=ledger.dead_count(),
-        held=ledger.held_count(),
-        oldest_owed=ledger.oldest_owed(),
-        last_synced=_last_synced(ledger),
+        auto_update=survey.auto_update,
+        state=survey.standing.state,
+        state_reason=survey.standing.reason,
+        state_since=survey.standing.since,
+        account=glance.account,
+        dead=survey.dead,
+        held=glance.held,
+        customers=glance.customers,
+        owed_since=survey.owed_since,
+        changed=glance.changed,
+        in_trouble=survey.in_trouble,
     )
 
 
@@ -216,12 +232,6 @@ def _set_state(services: Services, integration: str, state: str, *, by: str, rea
     ledger = services.ledger(integration)
     audit.note(services.store, by=by, what="state", integration=integration, before=ledger.state(), after=state)
     ledger.set_state(state, reason)
-
-
-def _last_synced(ledger: Ledger) -> datetime | None:
-    """When a customer was last brought or found equal, as far as the latest activity tells."""
-    done = (one.at for one in reversed(ledger.activity(newest=RECENT)) if one.what in ("synced", "unchanged"))
-    return next(done, None)
 
 
 def _mark(services: Services, integration: str, subject: str, cause: Cause, entry: str) -> str:

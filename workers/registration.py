@@ -4,7 +4,8 @@
 (facts/teamleader.md §3.8, 2026-11-22). Both repeat harmlessly.
 """
 
-from collections.abc import Iterable, Mapping, Set
+import time
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import cast
@@ -106,7 +107,7 @@ def register(services: Services, name: str) -> Kept:
         off += repair.stale
     for address, types in off:
         call("webhooks.unregister", {"url": address, "types": list(types)})
-    _remember(services, name, present, set(wanted_types(integration)) - set(refused))
+    _remember(services, name, present, set(wanted_types(integration)) - set(refused), refused)
     if added or off:
         log.info("Registered for webhooks.", integration=name, event_types=added, addresses_removed=len(repair.stale))
     return Kept(tuple(added), tuple(one for _, types in off for one in types), tuple(refused), vanished)
@@ -142,8 +143,11 @@ def _vanished(services: Services, name: str, address: str, there: Set[str]) -> t
     return gone
 
 
-def _remember(services: Services, name: str, address: str, types: Set[str]) -> None:
-    services.store.set(IntegrationKeys(name).registered, " ".join([_digest(address), *sorted(types)]))
+def _remember(services: Services, name: str, address: str, types: Set[str], refused: Sequence[str]) -> None:
+    keys, pipeline = IntegrationKeys(name), services.store.pipeline()
+    pipeline.set(keys.registered, " ".join([_digest(address), *sorted(types)]))
+    pipeline.set(keys.registration, " ".join([str(round(time.time() * 1000)), *refused]))
+    pipeline.execute()
 
 
 def _digest(address: str) -> str:

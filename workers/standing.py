@@ -6,14 +6,15 @@ from enum import StrEnum
 
 from workers.operations import IntegrationView
 
-# What is due this long ago should have been done.
+# Whoever waits this long should have been served.
 OVERDUE = timedelta(minutes=5)
-
-
+# A long backlog of which one is done every moment is work, not trouble.
+BACKLOG, BUSY = 50, timedelta(minutes=2)
 # What helps on the command line.
 COMMANDS = {
     "dead": "tltw dead-letters list --integration {}",
     "overdue": "tltw doctor --integration {}",
+    "away": "tltw doctor --integration {}",
     "paused": "tltw integration resume {}",
     "reconnect_needed": "tltw integration connect {}",
     "connecting": "tltw integration connect {}",
@@ -33,12 +34,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`what` is a word for a sentence; `count` and `since` go into it where it needs them. `command` helps, if there is one."""
+    """`what` is a word for a sentence; `count`, `since` and `api` go into it where it needs them. `command` helps, if there is one."""
 
     level: Level
     what: str
     count: int = 0
     since: datetime | None = None
+    api: str = ""
     command: str = ""
 
 
@@ -51,17 +53,27 @@ def standing(view: IntegrationView, now: datetime) -> Standing:
 def _active(view: IntegrationView, now: datetime) -> Standing:
     if view.dead:
         return Standing(Level.TROUBLE, "dead", count=view.dead)
-    if view.oldest_owed is not None and now - view.oldest_owed > OVERDUE:
-        return Standing(Level.LOOK, "overdue", count=view.account.pending, since=view.oldest_owed)
+    if view.owed_since is not None and now - view.owed_since > OVERDUE:
+        return _late(view, now)
     if view.account.pending:
         return Standing(Level.WELL, "on_the_way", count=view.account.pending)
     if not view.auto_update:
         return Standing(Level.OFF, "off_with_held" if view.held else "off", count=view.held)
     if view.held:
         return Standing(Level.WELL, "catching_up", count=view.held)
-    if not view.account.accepted:
+    if not view.customers:
         return Standing(Level.WELL, "nothing_yet")
-    return Standing(Level.WELL, "in_sync", since=view.last_synced)
+    return Standing(Level.WELL, "in_sync", count=view.customers, since=view.changed)
+
+
+def _late(view: IntegrationView, now: datetime) -> Standing:
+    pending = view.account.pending
+    if view.in_trouble:
+        api = "both" if len(view.in_trouble) > 1 else view.in_trouble[0]
+        return Standing(Level.LOOK, "away", count=pending, since=view.owed_since, api=api)
+    if pending > BACKLOG and view.changed is not None and now - view.changed < BUSY:
+        return Standing(Level.WELL, "busy", count=pending, since=view.owed_since)
+    return Standing(Level.LOOK, "overdue", count=pending, since=view.owed_since)
 
 
 def _held(view: IntegrationView) -> Standing:

@@ -28,7 +28,7 @@ from ingress.cli.shared import (
 )
 from workers import connect as connecting
 from workers import integrations, operations
-from workers.ledger.figures import COUNTED, LATER, Hour
+from workers.figures import COUNTED, LATER, Hour
 from workers.services import Services
 
 
@@ -75,7 +75,7 @@ def add(services: Services, new_name: str, options: tuple[str, ...], as_json: bo
 @command
 def list_(services: Services, as_json: bool) -> None:
     """List all integrations with how they stand."""
-    views = [operations.view(services, one.id) for one in services.integrations()]
+    views = operations.views(services, services.integrations())
     if as_json:
         answer(views, as_json=True)
         return
@@ -83,10 +83,11 @@ def list_(services: Services, as_json: bool) -> None:
         console.print("There is no integration yet. Add one: tltw integration add NAME", markup=False)
         return
     table = Table()
-    for heading in ("name", "label", "state", "auto-update", "owed", "oldest due", "dead", "held"):
+    for heading in ("name", "label", "state", "auto-update", "customers", "owed", "waiting since", "dead", "held"):
         table.add_column(heading, overflow="fold")
     for view in views:
-        numbers = (str(view.account.pending), when(view.oldest_owed), str(view.dead), str(view.held))
+        waiting = when(view.owed_since) if view.owed_since else ""
+        numbers = (str(view.customers), str(view.account.pending), waiting, str(view.dead), str(view.held))
         cells = (view.id, view.label, view.state, "on" if view.auto_update else "off", *numbers)
         table.add_row(*map(Text, cells))
     console.print(table)
@@ -109,7 +110,9 @@ def show(services: Services, name: str, as_json: bool) -> None:
     lines = [
         f"{view.id}{f' – {view.label}' if view.label else ''}: {view.state}{why}{since},"
         f" auto-update {'on' if view.auto_update else 'off'}",
-        f"  owed {books.pending} (oldest due {when(view.oldest_owed)}), dead letters {view.dead}, held {view.held}",
+        f"  customers {view.customers} (last change {when(view.changed)})",
+        f"  owed {books.pending}{f' (since {when(view.owed_since)})' if view.owed_since else ''},"
+        f" dead letters {view.dead}, held {view.held}",
         f"  events {books.accepted} = synced {books.synced} + unchanged {books.unchanged} + coalesced {books.coalesced}"
         f" + skipped {books.skipped} + gone {books.gone} + dead {books.dead} + pending {books.pending}",
         *(f"  {option} = {text}" for option, text in options.items()),

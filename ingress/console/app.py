@@ -82,6 +82,7 @@ def _tell_templates(app: Flask, pages: Sequence[Pages]) -> None:
         when=lambda at: _here().words.when(at),
         ago=lambda at: _here().words.ago(at),
         number=lambda value: _here().words.number(value),
+        span=lambda duration: _here().words.span(duration),
         csrf=_csrf,
         static=_static(app),
         languages=LANGUAGES,

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 LANGUAGES: Mapping[str, str] = {"en": "English", "nl": "Nederlands", "fr": "Français"}
 # Between thousands. French: a narrow space that does not break.
 THOUSANDS = {"en": ",", "nl": ".", "fr": "\u202f"}
+DECIMAL = {"en": ".", "nl": ",", "fr": ","}
 UNITS = (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1)))
 
 # French has a space before these signs, and no line may begin with them.
@@ -58,6 +59,14 @@ class Words:
         return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
             at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M UTC"), self.span_ago((now or _now()) - at)
         )
+
+    def span(self, duration: timedelta) -> Markup:
+        """How long something took, roughly: `0.25 s`, `12 s`, `5 min`, `3 h`, `2 days`."""
+        seconds = duration.total_seconds()
+        for unit, longest, length in (("seconds", 60, 1), ("minutes", 3600, 60), ("hours", 172800, 3600)):
+            if seconds < longest:
+                return self(f"time.{unit}", number=f"{seconds / length:.2g}".replace(".", DECIMAL[self.language]))
+        return self("time.days", count=round(seconds / 86400))
 
     def span_ago(self, span: timedelta) -> Markup:
         for name, unit in UNITS:

@@ -217,6 +217,8 @@ class LedgerMachine(RuleBasedStateMachine):
             for customer in CUSTOMERS:
                 self.work_well(customer, edited=False)
         assert self.ledger.account().pending == 0
+        known = self.ledger.look_at(CUSTOMERS)
+        assert self.ledger.counts().get("customers", 0) == sum(bool(state and state.synced) for state in known)
         assert {one: self.target.get(one) for one in self.heard_of} == {one: self.source[one] for one in self.heard_of}
 
     def teardown(self) -> None:

@@ -21,25 +21,45 @@ WELL = IntegrationView(
     account=BOOKS,
     dead=0,
     held=0,
-    oldest_owed=None,
-    last_synced=NOW - timedelta(minutes=3),
+    customers=1204,
+    owed_since=None,
+    changed=NOW - timedelta(minutes=3),
 )
-PENDING = replace(BOOKS, pending=4)
+PENDING, MANY = replace(BOOKS, pending=4), replace(BOOKS, pending=5000)
+LONG_AGO = NOW - timedelta(minutes=6)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, Standing(Level.WELL, "in_sync", since=WELL.last_synced)),
-        ({"account": replace(BOOKS, accepted=0)}, Standing(Level.WELL, "nothing_yet")),
-        ({"account": PENDING, "oldest_owed": NOW}, Standing(Level.WELL, "on_the_way", count=4)),
-        ({"account": PENDING, "oldest_owed": NOW + timedelta(hours=1)}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({}, Standing(Level.WELL, "in_sync", count=1204, since=WELL.changed)),
+        ({"customers": 0}, Standing(Level.WELL, "nothing_yet")),
+        ({"account": PENDING, "owed_since": NOW}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({"account": PENDING, "owed_since": NOW - timedelta(minutes=5)}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({"account": PENDING, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=4, since=LONG_AGO)),
         (
-            {"account": PENDING, "oldest_owed": NOW - timedelta(minutes=6)},
-            Standing(Level.LOOK, "overdue", count=4, since=NOW - timedelta(minutes=6)),
+            {"account": PENDING, "owed_since": LONG_AGO, "in_trouble": ("twikey",)},
+            Standing(Level.LOOK, "away", count=4, since=LONG_AGO, api="twikey"),
+        ),
+        (
+            {"account": PENDING, "owed_since": LONG_AGO, "in_trouble": ("teamleader", "twikey")},
+            Standing(Level.LOOK, "away", count=4, since=LONG_AGO, api="both"),
+        ),
+        (
+            {"account": PENDING, "owed_since": NOW, "in_trouble": ("twikey",)},
+            Standing(Level.WELL, "on_the_way", count=4),
+        ),
+        (
+            {"account": MANY, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
+            Standing(Level.WELL, "busy", count=5000, since=LONG_AGO),
+        ),
+        ({"account": MANY, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=5000, since=LONG_AGO)),
+        (
+            {"account": PENDING, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
+            Standing(Level.LOOK, "overdue", count=4, since=LONG_AGO),
         ),
         ({"dead": 2}, Standing(Level.TROUBLE, "dead", count=2)),
-        ({"dead": 2, "account": PENDING, "oldest_owed": NOW - timedelta(hours=1)}, Standing(Level.TROUBLE, "dead", 2)),
+        ({"dead": 2, "account": PENDING, "owed_since": LONG_AGO}, Standing(Level.TROUBLE, "dead", 2)),
         ({"auto_update": False}, Standing(Level.OFF, "off")),
         ({"auto_update": False, "held": 7}, Standing(Level.OFF, "off_with_held", count=7)),
         ({"held": 7}, Standing(Level.WELL, "catching_up", count=7)),

@@ -1,7 +1,8 @@
 """The ledger: what is owed to whom. `Ledger` is the way in; the words are in `records`."""
 
-from workers.ledger.ledger import Due, Ledger, Scripts, due, surveys
+from workers.ledger.ledger import Due, Ledger, Scripts, due
 from workers.ledger.records import Cause, Claim, Loan, Marked, Outcome, Refusal, Story
+from workers.ledger.survey import glances, surveys
 
 __all__ = [
     "Cause",
@@ -15,5 +16,6 @@ __all__ = [
     "Scripts",
     "Story",
     "due",
+    "glances",
     "surveys",
 ]

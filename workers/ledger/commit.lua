@@ -14,6 +14,8 @@ for i = 10, #KEYS do
 end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
+  if is_customer() and not get('s') then redis.call('HINCRBY', COUNTS, 'customers', 1) end
+  if is_customer() and outcome == 'synced' then redis.call('HSET', COUNTS, 'changed', now) end
   redis.call('HSET', SUBJECT, 's', now)
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
 end

@@ -8,7 +8,8 @@
 --   t  token of the lease    l  end of the lease (ms)        c  claims without an end
 --   a  failed attempts       ff first failure (ms)           v  verify: 1 = to be planned, else when (ms)
 --   o  last outcome          r  its reason                   k  when it ended (ms)
---   s  last successful sync  h  fingerprint of what Twikey has from us; absent while a write is uncertain
+--   s  last successful sync; absent when gone
+--   h  fingerprint of what Twikey has from us; absent while a write is uncertain
 --   u  Teamleader's updated_at up to which nothing is new    d  story of the death (JSON)
 --   p, q  its past: the latest turns of its story (`remember`)
 local SUBJECT, DUE, WEBHOOKS, DEAD, HELD, COUNTS, ACTIVITY, OPTIONS, NEXT =
@@ -84,6 +85,8 @@ local function remember_noted(ms, sequence)
   local turn = table.concat({LETTERS.noted, '', base36(ms), base36(sequence)}, '.')
   keep_past(turn, past_of())
 end
+
+local function is_customer() return string.sub(subject, 1, 8) ~= 'invoice:' end
 
 -- Figures of the hour that is under way, so that a day can be drawn. They go by themselves; the books do not rest on them.
 local HOUR = COUNTS .. ':' .. math.floor(now / 3600000)
@@ -184,11 +187,15 @@ end
 local function settle(outcome, reason, claimed)
   local causes, waited, worked = get('y'), now - number('f'), claimed and now - claimed
   -- What only a sweep wants waits its turn, however long: it says nothing about how fast edits arrive.
-  if outcome == 'synced' and string.sub(subject, 1, 8) ~= 'invoice:' and causes ~= 's' then figure_arrival(waited) end
+  if outcome == 'synced' and is_customer() and causes ~= 's' then figure_arrival(waited) end
   redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
+  -- How many customers there are is counted, so that nobody has to look at all of them: `s` is there as long as one counts.
+  if outcome == 'gone' and redis.call('HDEL', SUBJECT, 's') == 1 and is_customer() then
+    redis.call('HINCRBY', COUNTS, 'customers', -1)
+  end
   -- Memory grows with customers, not with invoices.
-  if outcome ~= 'dead' and string.sub(subject, 1, 8) == 'invoice:' then redis.call('EXPIRE', SUBJECT, INVOICE_KEPT) end
+  if outcome ~= 'dead' and not is_customer() then redis.call('EXPIRE', SUBJECT, INVOICE_KEPT) end
   redis.call('ZREM', DUE, subject)
   count(outcome)
   if reason ~= '' then count(outcome .. ':' .. reason) end

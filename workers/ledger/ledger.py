@@ -8,7 +8,7 @@ import random
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Literal, cast
 
@@ -30,8 +30,7 @@ from workers.ledger.records import (
     Standing,
     Story,
     SubjectState,
-    Survey,
-    WebhookDay,
+    account_from,
     from_letters,
     from_ms,
     past_from,
@@ -45,11 +44,7 @@ WAKE_AGAIN_AFTER = timedelta(seconds=5)
 CIRCUIT_OPENS_AFTER = 5
 CIRCUIT_SHORTEST = timedelta(seconds=2)
 CIRCUIT_LONGEST = timedelta(minutes=5)
-# What one look at an integration may cost: records read, and integrations per round trip.
-SURVEYED_OWED, SURVEYED_DEAD, SURVEYED_AT_ONCE = 500, 100, 50
 APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
-
-EPOCH = date(1970, 1, 1)
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
@@ -98,24 +93,6 @@ def due(scripts: Scripts, *, most: int, share: int, default_calls_per_minute: in
         tuple((one.decode(), two.decode()) for one, two in _pairs(wake)),
         tuple((one.decode(), int(two)) for one, two in _pairs(release)),
     )
-
-
-def surveys(scripts: Scripts, integrations: Sequence[str], *, webhooks: bool = False) -> list[Survey]:
-    """How each integration stands; with `webhooks` also how many came per day. A bounded look, however much is owed."""
-    found: list[Survey] = []
-    for start in range(0, len(integrations), SURVEYED_AT_ONCE):
-        some = integrations[start : start + SURVEYED_AT_ONCE]
-        pipeline = scripts.store.pipeline(transaction=False)
-        for integration in some:
-            keys = IntegrationKeys(integration)
-            per_api = [key for api in APIS for key in (keys.pause(api), keys.circuit(api))]
-            scripts.survey(
-                keys=[keys.options, keys.due, keys.dead, keys.webhooks, *per_api],
-                args=[integration, SURVEYED_OWED, SURVEYED_DEAD, int(webhooks), *APIS],
-                client=pipeline,
-            )
-        found += [_survey(*both) for both in zip(some, pipeline.execute(), strict=True)]
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,9 +337,7 @@ class Ledger:
         pipeline = self._store.pipeline(transaction=True)
         pipeline.hgetall(self.keys.counts)
         pipeline.zcard(self.keys.due)
-        counts, pending = pipeline.execute()
-        names = ("accepted", "synced", "unchanged", "coalesced", "skipped", "gone", "dead")
-        return Account(**{name: int(counts.get(name.encode(), 0)) for name in names}, pending=pending)
+        return account_from(*pipeline.execute())
 
     def counts(self) -> dict[str, int]:
         """Every counter, including those by reason (`skipped:auto_update_off`)."""
@@ -478,34 +453,6 @@ def _ms(duration: timedelta) -> int:
 
 def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
-
-
-def _survey(integration: str, answer: Any) -> Survey:
-    state, auto_update, owed, owed_since, dead, reasons, trouble, now, days, reason, since = answer
-    at = from_ms(now)
-    assert at is not None
-    return Survey(
-        integration=integration,
-        at=at,
-        standing=Standing(state.decode(), reason.decode(), from_ms(since)),
-        auto_update=auto_update == 1,
-        owed=owed,
-        owed_since=from_ms(owed_since),
-        dead=dead,
-        dead_reasons={reason.decode(): int(number) for reason, number in _pairs(reasons)},
-        in_trouble=tuple(api.decode() for api in trouble),
-        webhook_days=_webhook_days({name.decode(): value for name, value in _pairs(days)}),
-    )
-
-
-def _webhook_days(fields: dict[str, bytes]) -> dict[date, WebhookDay]:
-    """The fields are numbers of days since 1970; with `f` before it, the time of the first webhook of that day."""
-    found = {}
-    for name, number in fields.items():
-        first = from_ms(fields.get(f"f{name}"))
-        if name.isdigit() and first is not None:
-            found[EPOCH + timedelta(days=int(name))] = WebhookDay(int(number), first)
-    return found
 
 
 def _activity(entry_id: bytes, fields: dict[bytes, bytes]) -> Activity:

@@ -251,6 +251,12 @@ class Account:
         return self.accepted == ended + self.pending
 
 
+def account_from(counts: Mapping[bytes, bytes], pending: int) -> Account:
+    """The books of the ledger's counters and of how much is due."""
+    names = ("accepted", "synced", "unchanged", "coalesced", "skipped", "gone", "dead")
+    return Account(**{name: int(counts.get(name.encode(), 0)) for name in names}, pending=pending)
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookDay:
     """The webhooks of edits that came on one day, and when the first did."""
@@ -277,6 +283,17 @@ class Survey:
     dead_reasons: Mapping[str, int] = field(default_factory=dict)
     in_trouble: tuple[str, ...] = ()
     webhook_days: Mapping[date, WebhookDay] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """One integration at a glance. `customers`: how many were brought over and are not gone; `changed`: when the last one was."""
+
+    survey: Survey
+    account: Account
+    held: int
+    customers: int
+    changed: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""One contract, every store: each test of this folder runs over all of them, and leaves books that add up (P5)."""
+"""One contract, every store: each test of this folder runs over all of them, and leaves books that add up (P5) and a right
+number of customers."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -6,7 +7,7 @@ from datetime import timedelta
 import pytest
 import redis
 
-from workers.ledger import Claim, Ledger, Scripts
+from workers.ledger import Claim, Ledger, Scripts, glances
 
 ClaimIt = Callable[..., Claim]
 
@@ -49,3 +50,11 @@ def books_add_up(scripts: Scripts) -> Iterator[None]:
         integration = key.decode().removeprefix("{tltw:").removesuffix("}:counts")
         account = Ledger(scripts, integration).account()
         assert account.adds_up, (integration, account)
+        (glance,) = glances(scripts, [integration])
+        assert glance.customers == brought_over(scripts.store, integration)
+
+
+def brought_over(store: "redis.Redis", integration: str) -> int:
+    """The customers that were brought over and are not gone, found by looking at all of them."""
+    found = [key for key in store.scan_iter(f"{{tltw:{integration}}}:s:*") if b":s:invoice:" not in key]
+    return sum(bool(store.hexists(key, "s")) for key in found)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from workers.figures import COUNTED, HOURS, LATER, Hour, last_hours, percentile, together, whole_day
 from workers.ledger import Cause, Claim, Ledger, Outcome, Story
-from workers.ledger.figures import COUNTED, HOURS, LATER, Hour, last_hours, percentile, together, whole_day
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workers.ledger import Cause, Ledger, Outcome, surveys
-from workers.ledger import ledger as ledger_module
+from workers.ledger import survey as survey_module
 from workers.ledger.ledger import CIRCUIT_OPENS_AFTER
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
@@ -69,7 +69,7 @@ def test_a_sweep_may_take_its_time(ledger, look):
 
 
 def test_of_a_long_backlog_both_ends_are_looked_at(ledger, look, claimed, monkeypatch):
-    monkeypatch.setattr(ledger_module, "SURVEYED_OWED", 4)
+    monkeypatch.setattr(survey_module, "SURVEYED_OWED", 4)
     ledger.mark("contact:failing", WEBHOOK)
     ledger.fail(claimed(ledger, "contact:failing"), "retry", reason="down", delay=timedelta(minutes=15))
     time.sleep(0.005)
@@ -136,7 +136,7 @@ def test_webhooks_older_than_six_weeks_are_forgotten_when_a_new_day_begins(ledge
 
 
 def test_many_integrations_are_looked_at_in_order_and_in_few_round_trips(scripts, monkeypatch):
-    monkeypatch.setattr(ledger_module, "SURVEYED_AT_ONCE", 3)
+    monkeypatch.setattr(survey_module, "SURVEYED_AT_ONCE", 3)
     names = [f"merchant-{number}" for number in range(8)]
     Ledger(scripts, "merchant-5").begin(auto_update=True)
 

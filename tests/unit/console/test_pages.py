@@ -28,7 +28,7 @@ def test_the_overview_says_how_each_integration_stands_in_one_sentence(house):
     house.services.ledger("default").mark("company:1", frozenset({Cause.WEBHOOK}))
     busy = text_of(browser.get("/"))
 
-    assert "Nothing has come in yet." in empty
+    assert "No customer was brought to Twikey yet." in empty
     assert "Edit a customer in Teamleader" in empty
     assert "1 update is on its way to Twikey." in busy
     assert "Import invoices and update customers automatically On" in busy

@@ -1,6 +1,6 @@
 """What happened in each hour of the last day: how much, and how long edits took to reach Twikey. Reads only.
 
-The scripts count while they work (`common.lua`). How long something took is not kept one by one but as the smallest of some
+The scripts of the ledger count while they work (`common.lua`). How long something took is not kept one by one but as the smallest of some
 fixed bounds that it kept, so every percentile here is such a bound: "half of them took at most 2 s".
 """
 
