@@ -12,21 +12,19 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.measure import cpu_seconds, percentile, rss_mb
+from benchmarks.report import Report, console
 from ingress.cli.supervisor import Supervisor
 from sandbox.deployment import Deployment, TookTooLong, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
 
 CALLS_PER_MINUTE = 190
-console = Console(highlight=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +58,6 @@ QUICK = Size(
 )
 
 
-@dataclass(slots=True)
-class Report:
-    """The figures, in order."""
-
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def add(self, figure: str, measured: str, wanted: str = "") -> None:
-        self.rows.append((figure, measured, wanted))
-        console.print(f"  {figure}: [bold]{measured}[/]" + (f"  (wanted: {wanted})" if wanted else ""))
-
-    def table(self) -> Table:
-        table = Table("figure", "measured", "wanted", title="make bench-many")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Smaller numbers, in under a minute.")
 @click.option(
@@ -84,7 +65,7 @@ class Report:
 )
 def main(quick: bool, only: tuple[str, ...]) -> None:
     """Measure many merchants in one deployment."""
-    size, report = QUICK if quick else FULL, Report()
+    size, report = QUICK if quick else FULL, Report("make bench-many")
     parts: dict[str, Callable[[Deployment, Size, Report], None]] = {
         "idle": idle, "fair": fair, "crowd": crowd, "resume": resume, "refresh": refresh,
     }  # fmt: skip
