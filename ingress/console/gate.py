@@ -72,9 +72,13 @@ def check(here: Here, need: Need | None) -> Response | None:
         raise RuntimeError(f"the page {request.endpoint} does not say who may use it: declare it with Pages")
     if need.role is not None and here.session is None:
         return sign_in_first(here, need)
+    may = need.role is None or here.operator.may(need.role, unlimited=need.unlimited)
+    if may and need.most_bytes:
+        # Before the form is read, and only for whoever may send a file.
+        request.max_content_length = need.most_bytes
     if request.method not in ("GET", "HEAD"):
         check_form(here)
-    if need.role is not None and not here.operator.may(need.role, unlimited=need.unlimited):
+    if need.role is not None and not may:
         raise NotAllowed(needs=need.role, unlimited=need.unlimited)
     return None
 

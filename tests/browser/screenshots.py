@@ -12,7 +12,17 @@ from playwright.sync_api import Browser
 
 from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
-from tests.browser.harness import PAGES, SCHEMES, SIZES, Scheme, add_merchants, new_context, running_browser, sign_in
+from tests.browser.harness import (
+    PAGES,
+    SCHEMES,
+    SIZES,
+    Scheme,
+    add_files,
+    add_merchants,
+    new_context,
+    running_browser,
+    sign_in,
+)
 from workers import operators
 from workers.operators import Role
 
@@ -37,6 +47,7 @@ def fill(deployment: Deployment) -> str:
     life.fill(deployment)
     wait_for("everything to be done", deployment.settled, seconds=90)
     add_merchants(deployment)
+    add_files(deployment)
     deployment.add_operator("the-viewer", Role.VIEWER)
     deployment.add_operator("an.peeters@boekhouding-van-der-linden.be", Role.OPERATOR)
     operators.set_limit(deployment.services.store, "the-viewer", frozenset({"default"}), by="operator:an")

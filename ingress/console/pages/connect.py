@@ -100,7 +100,7 @@ def finish(here: Here) -> Answer:
     integration = here.integration(wanted.integration)
     code = request.form.get("code", "")
     if not code:
-        step = connect.refused(request.form.get("error", ""))
+        step = connect.refused(here.services, wanted, request.form.get("error", ""))
         return here.go("connection.shown", integration=integration.id, refused=step.reason)
     steps = connect.finish(here.services, wanted, code=code)
     well = all(step.ok for step in steps)
