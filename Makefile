@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants docs lock clean screenshots
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk bench-many docs lock clean screenshots
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,12 @@ chaos-mutants: .venv/dev ## Take a safety out of the ledger, one at a time; the 
 
 screenshots: .venv/dev ## Take pictures of every page of the console into build/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+bench-bulk: .venv/dev ## Export 100,000 customers; prints ratios (ARGS="--customers 1000000", ARGS="--budget-minutes 3")
+	$(BIN)/python -m benchmarks.bulk $(ARGS)
+
+bench-many: .venv/dev ## Print what hundreds of merchants cost and whether they disturb each other; ARGS=--quick in a minute
+	@$(BIN)/python -m benchmarks.many $(ARGS)
 
 docs: .venv/dev ## Write the generated pages anew
 	$(BIN)/python -m mapping.field_map > docs/field-map.md

@@ -13,6 +13,7 @@ GROUPS = {
     "TLTW_REDIS_URL": "The store",
     "TLTW_SECRET_KEY": "Keys and secrets of our own",
     "TLTW_PUBLIC_URL": "The processes",
+    "TLTW_FILES_DIR": "Shared files, exports and imports",
     "TLTW_CONSOLE_URL": "The console",
     "TLTW_TEAMLEADER_CLIENT_ID": "Teamleader",
     "TLTW_INTEGRATION": "The first integration (others are added with tltw integration add)",

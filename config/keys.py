@@ -179,6 +179,11 @@ class IntegrationKeys:
         return f"{self.prefix}webhooks"
 
     @property
+    def files(self) -> str:
+        """Hash: shared files by id, each as JSON (name, size, rows, checksum, made when and by whom, until when)."""
+        return f"{self.prefix}files"
+
+    @property
     def activity(self) -> str:
         """Stream, bounded: what happened to which subject, newest last. Ids and reasons only."""
         return f"{self.prefix}activity"

@@ -57,6 +57,10 @@ def _days(text: str) -> timedelta:
     return timedelta(days=int(text))
 
 
+def _folder(text: str) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
 # The options of the first integration that make it one: when any of them is set all that are needed must be.
 DESCRIBES_THE_FIRST = ("TLTW_TEAMLEADER_REFRESH_TOKEN", "TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
 NEEDED_BY_THE_FIRST = ("TLTW_TWIKEY_API_URL", "TLTW_TWIKEY_API_TOKEN")
@@ -78,6 +82,9 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
     Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
     Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
+    Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
+    Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", parse.positive),
+    Variable("TLTW_TWIKEY_CALLS_PER_MINUTE", "300", "Calls per minute that an import makes at Twikey, which does not publish its limit. Live work is not counted.", parse.positive),
     Variable("TLTW_TEAMLEADER_CLIENT_ID", "", "Client id of your Teamleader integration. Needed to connect accounts."),
     Variable("TLTW_TEAMLEADER_CLIENT_SECRET", "", "Its client secret.", secret=True),
     Variable("TLTW_TEAMLEADER_API_URL", "https://api.focus.teamleader.eu", "Teamleader's API.", parse.url),
@@ -129,6 +136,9 @@ class Settings:
     console_host: str
     console_port: int
     console_proxies: int
+    twikey_calls_per_minute: int
+    files_dir: Path
+    files_kept: timedelta
     relay_hmac_header: str
     relay_hmac_secret: str = field(repr=False)
     relay_hmac_encoding: str
@@ -220,6 +230,9 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         console_host=of("CONSOLE_HOST"),
         console_port=of("CONSOLE_PORT"),
         console_proxies=of("CONSOLE_PROXIES"),
+        twikey_calls_per_minute=of("TWIKEY_CALLS_PER_MINUTE"),
+        files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
+        files_kept=timedelta(days=of("FILES_KEPT_DAYS")),
         relay_hmac_header=of("RELAY_HMAC_HEADER"),
         relay_hmac_secret=of("RELAY_HMAC_SECRET"),
         relay_hmac_encoding=of("RELAY_HMAC_ENCODING"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stdnum import get_cc_module
 from stdnum.be import vat as belgian
 from stdnum.eu import vat as european
@@ -12,6 +14,8 @@ from mapping.values import COUNTRIES, Reading, letters_and_digits
 _VAT_PREFIX = {"GR": "EL"}  # Greece's VAT numbers do not start with its country code
 
 
+# Asked for twice: for itself and for the enterprise number in it.
+@lru_cache(maxsize=256)
 def vat_number(text: str, home: str) -> Reading:
     """The VAT number with its country in front. Without a country in the text it is tried as one of `home`.
 

@@ -12,6 +12,8 @@ from mapping.values import Reading
 
 def chosen_address(party: Party) -> Address:
     """The invoicing address if it has a street, else the primary one, else whatever is filled in."""
+    if len(party.addresses) == 1 and party.addresses[0].type == "primary":
+        return party.addresses[0]
     invoicing = [address for address in party.addresses if address.type == "invoicing"]
     primary = [address for address in party.addresses if address.type == "primary"]
     in_order = (

@@ -42,9 +42,9 @@ class Source(Generic[P]):
     read: Callable[[P, MappingSettings], Reading]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One row. `format` is the pattern of a value that may be sent, on top of its length."""
+    """One row, equal to itself only. `format` is the pattern of a value that may be sent, on top of its length."""
 
     name: str
     label: str

@@ -11,13 +11,15 @@ from mapping.errors import CannotMap, Problem
 from mapping.table import FIELD_MAP, FIELDS_BY_NAME, Field
 
 
-def _strict(field: Field) -> fields.String:
+def _pattern(field: Field) -> re.Pattern[str]:
     emptiable = rf"(?:{field.format})?" if field.clearable else rf"(?:{field.format})"
-    pattern = re.compile(rf"(?![\s\S]*[\x00-\x1f\x7f\ud800-\udfff]){emptiable}\Z")
-    return fields.String(validate=[validate.Length(max=field.limit), validate.Regexp(pattern)])
+    return re.compile(rf"(?![\s\S]*[\x00-\x1f\x7f\ud800-\udfff])(?=[\s\S]{{0,{field.limit}}}\Z){emptiable}\Z")
 
 
-_SCHEMA = Schema.from_dict({field.name: _strict(field) for field in FIELD_MAP}, name="TwikeySchema")(unknown=RAISE)
+_PATTERNS = {field.name: _pattern(field) for field in FIELD_MAP}
+_SCHEMA = Schema.from_dict(
+    {name: fields.String(validate=validate.Regexp(pattern)) for name, pattern in _PATTERNS.items()}, name="TwikeySchema"
+)(unknown=RAISE)
 
 
 def check(values: Mapping[str, str]) -> None:
@@ -26,9 +28,14 @@ def check(values: Mapping[str, str]) -> None:
     Nothing our own rules let through should ever be refused here; if it is, the customer waits for a person rather
     than Twikey receiving something odd.
     """
-    refused = [*_SCHEMA.validate(dict(values)), *_lonely(values)]
+    refused = [*_lonely(values)] if _is_fine(values) else [*_SCHEMA.validate(dict(values)), *_lonely(values)]
     if refused:
         raise CannotMap(tuple(_problem(str(name)) for name in refused))
+
+
+def _is_fine(values: Mapping[str, str]) -> bool:
+    """What nearly always holds, in a tenth of the time that the schema takes to say what does not."""
+    return all(name in _PATTERNS and _PATTERNS[name].match(value) for name, value in values.items())
 
 
 def _lonely(values: Mapping[str, str]) -> tuple[str, ...]:

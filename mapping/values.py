@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import email_validator
 
@@ -47,6 +48,9 @@ class Reading:
 
 def tidy(text: str) -> str:
     """One line of NFC text: no control characters, no lone surrogates, single spaces, none at the ends."""
+    if text.isascii() and text.isprintable():
+        # Nearly every text; ten times as fast, which counts for a million customers.
+        return " ".join(text.split())
     visible = "".join(_plain(character) for character in text)
     return unicodedata.normalize("NFC", " ".join(visible.split()))
 
@@ -71,12 +75,24 @@ def _inside_a_cluster(text: str, at: int) -> bool:
     return _JOINER in (text[at - 1], text[at]) or unicodedata.category(text[at]).startswith("M")
 
 
+# What nearly every address looks like. The library takes all of these, and forty times as long to say so (a test compares).
+_PLAIN_EMAIL = re.compile(
+    r"(?=[^@]{1,64}@[^@]{4,63}\Z)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,})\Z"
+)
+_SPECIAL = frozenset(name.rpartition(".")[2] for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
+
+
+# Asked for several times: is there a primary address, is the invoicing one another?
+@lru_cache(maxsize=256)
 def email(text: str) -> str:
     """The address in plain ASCII, the part before the @ as typed; "" if it is not an e-mail address.
 
     A domain with accents is sent in its xn-- form. Accents before the @ are refused: whether Twikey takes them
     is unknown, and one refused e-mail address would cost the customer the whole update.
     """
+    plain = _PLAIN_EMAIL.match(text)
+    if plain and plain[1] not in _SPECIAL:
+        return text
     try:
         found = email_validator.validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
     except email_validator.EmailNotValidError:

@@ -262,7 +262,9 @@ def _start(deployment: Deployment) -> None:
     deployment.simulators.start()
     if deployment.store:
         deployment.store.start()
-    wait_for("the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers())
+    wait_for(
+        "the simulated systems", lambda: deployment.teamleader.answers() and deployment.twikey.answers(), seconds=30
+    )
     # What one enters at Teamleader's marketplace, so that a person can connect one more merchant in the console.
     backs = [f"{url}{CALLBACK}" for url in (deployment.console_url, deployment.environment["TLTW_PUBLIC_URL"])]
     deployment.teamleader.patch("/settings", {"settings": {"redirect_uris": backs}})

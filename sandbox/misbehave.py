@@ -52,7 +52,8 @@ def _reset(connection: RawConnection) -> Answer:
 
 
 def _hang(fault: Fault, connection: RawConnection) -> Answer:
-    while not fault.cleared.wait(0.1) and not connection.stopping.is_set():
+    # Not longer than the caller waits: hundreds of forgotten calls would cost more than the ones that are tried.
+    while not fault.cleared.wait(0.2) and not connection.stopping.is_set() and not connection.peer_is_gone():
         pass
     return _reset(connection)
 

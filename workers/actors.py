@@ -21,6 +21,8 @@ def declare(broker: WakeUpBroker, tools_of: Callable[[str], Tools]) -> None:
         except UnknownIntegration:
             log.info("A wake-up for an integration that was removed.", integration=integration)
             return
-        work_on(subject, tools)
+        answered = work_on(subject, tools)
+        if answered is not None and broker.lines:
+            broker.lines.tell(answered=answered)
 
     dramatiq.actor(actor_name=ACTOR, queue_name=QUEUE, broker=broker)(sync_subject)

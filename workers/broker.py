@@ -5,6 +5,7 @@ limits are used; each of those loses, stalls or doubles messages under faults, s
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import dramatiq
@@ -59,16 +60,19 @@ class WakeUpConsumer(_RedisConsumer):
         return 0 if self.broker.lines else count
 
     def ack(self, message: Any) -> None:
-        try:
-            super().ack(message)
-        except redis.RedisError as error:
-            raise ConnectionClosed(error) from None
+        self._tell(super().ack, message)
 
     def nack(self, message: Any) -> None:
+        self._tell(super().nack, message)
+
+    def _tell(self, tell: Callable[[Any], None], message: Any) -> None:
+        """The stock worker thread tries this every five seconds until the store is back, and does nothing else meanwhile."""
         try:
-            super().nack(message)
-        except redis.RedisError as error:
-            raise ConnectionClosed(error) from None
+            tell(message)
+        except (redis.RedisError, ConnectionClosed):
+            log.warning(
+                "A wake-up could not be acknowledged. It comes once more when this process ends; that is harmless."
+            )
 
     def requeue(self, messages: Any) -> None:
         try:

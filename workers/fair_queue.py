@@ -10,8 +10,8 @@ from typing import TypeVar
 from workers.shares import PLACES, Shares
 
 T = TypeVar("T")
-# How often a thread that waits for work looks whether it should end.
-LOOK_SECONDS = 1.0
+# Threads that wait are woken; this long only if that should ever fail.
+WAIT_SECONDS = 5.0
 
 
 class FairQueue(queue.Queue[T]):
@@ -24,42 +24,56 @@ class FairQueue(queue.Queue[T]):
         self._who = who
         self._shares = Shares(threads, places)
         self._holders: dict[int, tuple[str, float]] = {}
+        self._answered: dict[int, bool] = {}
         self._next: str | None = None
+        self._closed = False
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
-        """Waits for something that may start, at most a second (Dramatiq's threads ask for less, to poll: these are woken).
+        """Waits for something that may start; the `timeout` of Dramatiq's threads is for polling, and is not needed here.
 
         Without waiting: whatever is left, so that at the end all can be given back.
         """
         if block:
-            return super().get(timeout=LOOK_SECONDS)
+            return super().get(timeout=WAIT_SECONDS)
         with self.mutex:
             if not self._lines:
                 raise queue.Empty
             return self._pop(next(iter(self._lines)))
 
     def task_done(self) -> None:
+        thread = threading.get_ident()
         with self.mutex:
-            who, began = self._holders.pop(threading.get_ident())
-            self._shares.give_back(who, began, time.monotonic())
+            who, began = self._holders.pop(thread)
+            self._shares.give_back(who, began, answered=self._answered.pop(thread, None))
             self.not_empty.notify()
         super().task_done()
+
+    def tell(self, *, answered: bool) -> None:
+        """Says, in the thread that is at work, whether its API answered. Who gets no answer has one thread until it does."""
+        self._answered[threading.get_ident()] = answered
+
+    def send_home(self) -> None:
+        """Nothing starts any more: threads that wait, or come to wait, get `queue.Empty`. Tell them to end first."""
+        with self.mutex:
+            self._closed = True
+            self.not_empty.notify_all()
 
     # -- what `queue.Queue` asks of its kinds, always under its lock --------------------------------------------------------
 
     def _init(self, maxsize: int) -> None:
-        # The order of the lines is the order of turns: who was served goes behind the others.
         self._lines: dict[str, deque[T]] = {}
 
     def _qsize(self) -> int:
         """1 when something may start. Who that is is remembered: a moment later the answer may be another."""
         self._next = self._shares.next_of(self._lines, time.monotonic())
-        return int(self._next is not None)
+        return int(self._closed or self._next is not None)
 
     def _put(self, item: T) -> None:
         self._lines.setdefault(self._who(item), deque()).append(item)
 
     def _get(self) -> T:
+        if self._closed:
+            raise queue.Empty
         who, now = self._next, time.monotonic()
         assert who is not None, "only called when _qsize found somebody"
         self._shares.take(who, now)
@@ -70,8 +84,8 @@ class FairQueue(queue.Queue[T]):
         return item
 
     def _pop(self, who: str) -> T:
-        line = self._lines.pop(who)
+        line = self._lines[who]
         item = line.popleft()
-        if line:
-            self._lines[who] = line
+        if not line:
+            del self._lines[who]
         return item

@@ -12,6 +12,7 @@ from workers.bulk.kinds import bulk_tools
 from workers.bulk.missed_invoices import DAYS
 from workers.bulk.registry import by_name
 from workers.bulk.sweep import EVERY, window
+from workers.dead_letters import Choice
 from workers.services import Services
 
 # A sweep later than this is worth a word: two were missed.
@@ -38,7 +39,12 @@ def start_drift(
 ) -> Started:
     """Starts the full comparison. `repair`: what differs becomes owed; `create`: what is missing too, where that is allowed."""
     parameters = {"repair": repair, "create": create, "total": total}
-    return _start(services, integration, "drift", parameters, by=by)
+    return start(services, integration, "drift", parameters, by=by)
+
+
+def plan(services: Services, integration: str, kind: str, parameters: Json) -> Plan:
+    """What a run of a kind would do. May make some calls, so it raises what the client raises."""
+    return by_name()[_known(kind)].plan(parameters, bulk_tools(services, integration))
 
 
 def start_sweep(services: Services, integration: str, *, by: str) -> Started:
@@ -48,14 +54,19 @@ def start_sweep(services: Services, integration: str, *, by: str) -> Started:
             f"Automatic updates of {integration} are off, so nothing is swept. "
             "Switching them on sweeps by itself: tltw integration enable"
         )
-    return _start(services, integration, "sweep", {}, by=by)
+    return start(services, integration, "sweep", {}, by=by)
 
 
 def start_invoices(services: Services, integration: str, *, days: int = DAYS, by: str) -> Started:
     """Starts the import of missed invoices of the last days."""
     if not 1 <= days <= MOST_DAYS:
         raise ValueError(f"from 1 to {MOST_DAYS} days")
-    return _start(services, integration, "invoices", {"days": days}, by=by)
+    return start(services, integration, "invoices", {"days": days}, by=by)
+
+
+def start_replay(services: Services, integration: str, choice: Choice, *, total: int, by: str) -> Started:
+    """Starts replaying all dead letters of a choice, at a pace. While one is under way that one is answered."""
+    return start(services, integration, "replay", {**choice.parts, "total": total}, by=by)
 
 
 def jobs(services: Services, integration: str) -> list[Job]:
@@ -95,7 +106,8 @@ def swept_until(services: Services, integration: str) -> datetime:
     return window(services.store, integration).complete
 
 
-def _start(services: Services, integration: str, kind: str, parameters: Json, *, by: str) -> Started:
+def start(services: Services, integration: str, kind: str, parameters: Json, *, by: str) -> Started:
+    """Starts a job of any kind, or answers the run that is under way."""
     job, is_new = Jobs(services.store).start(integration, kind, parameters, by=by)
     if is_new:
         given = json.dumps(parameters) if parameters else ""

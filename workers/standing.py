@@ -1,6 +1,6 @@
 """How an integration stands, judged at one glance: well, to be looked at, or in need of somebody. Pure; the words are said elsewhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,13 +12,14 @@ OVERDUE = timedelta(minutes=5)
 BACKLOG, BUSY = 50, timedelta(minutes=2)
 # What helps on the command line.
 COMMANDS = {
-    "dead": "tltw dead-letters list",
-    "overdue": "tltw doctor",
-    "away": "tltw doctor",
-    "paused": "tltw integration resume",
-    "reconnect_needed": "tltw integration resume",
-    "off": "tltw integration enable",
-    "off_with_held": "tltw integration enable",
+    "dead": "tltw dead-letters list --integration {}",
+    "overdue": "tltw doctor --integration {}",
+    "away": "tltw doctor --integration {}",
+    "paused": "tltw integration resume {}",
+    "reconnect_needed": "tltw integration connect {}",
+    "connecting": "tltw integration connect {}",
+    "off": "tltw integration enable {}",
+    "off_with_held": "tltw integration enable {}",
 }
 
 
@@ -33,23 +34,23 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`what` is a word for a sentence; `count`, `since` and `api` go into it where it needs them."""
+    """`what` is a word for a sentence; `count`, `since` and `api` go into it where it needs them. `command` helps, if there is one."""
 
     level: Level
     what: str
     count: int = 0
     since: datetime | None = None
     api: str = ""
-
-    @property
-    def command(self) -> str:
-        return COMMANDS.get(self.what, "")
+    command: str = ""
 
 
 def standing(view: IntegrationView, now: datetime) -> Standing:
     """The one thing that matters most about an integration now."""
-    if view.state != "active":
-        return _held(view)
+    found = _held(view) if view.state != "active" else _active(view, now)
+    return replace(found, command=COMMANDS.get(found.what, "").format(view.id))
+
+
+def _active(view: IntegrationView, now: datetime) -> Standing:
     if view.dead:
         return Standing(Level.TROUBLE, "dead", count=view.dead)
     if view.owed_since is not None and now - view.owed_since > OVERDUE:
@@ -79,7 +80,9 @@ def _held(view: IntegrationView) -> Standing:
     match view.state:
         case "reconnect_needed":
             return Standing(Level.TROUBLE, "reconnect_needed", count=view.account.pending)
-        case "connecting" | "closed":
-            return Standing(Level.OFF, view.state)
+        case "connecting":
+            return Standing(Level.LOOK, "connecting")
+        case "closed":
+            return Standing(Level.OFF, "closed")
         case _:
             return Standing(Level.LOOK, "paused", count=view.account.pending)

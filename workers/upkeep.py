@@ -20,6 +20,7 @@ import structlog
 from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from workers.accounts import learn_account
+from workers.bulk.housekeeping import expire_files
 from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
@@ -60,6 +61,7 @@ def steps() -> tuple[Step, ...]:
         Step("keep_alive", timedelta(hours=1), keep_token_alive, first_after=timedelta(minutes=1)),
         # Logging in to Twikey is what Twikey throttles most.
         Step("reconnect", timedelta(minutes=10), reconnect),
+        Step("files", timedelta(hours=1), expire_files, for_each=False, first_after=timedelta(minutes=1)),
     )
 
 
@@ -82,6 +84,7 @@ class Upkeep:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._due.send_home()
 
     def run(self) -> None:
         for number, step in enumerate(self.steps):
@@ -140,6 +143,7 @@ class Upkeep:
     def _do(self, job: Job) -> None:
         name, number = job
         done = attempt(self.steps[number], self.services, name, failed=self._failed.get(job, 0))
+        self._due.tell(answered=done.ok)
         if done.ok:
             self._failed.pop(job, None)
         else:

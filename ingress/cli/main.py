@@ -5,11 +5,43 @@ from pathlib import Path
 import click
 
 from config.settings import read_env_file
-from ingress.cli import alerts, audit, bulk, customers, dead_letters, doctor, integration, operators, processes
-from ingress.cli.shared import EXIT_CODES
+from ingress.cli.lazy import LazyGroup
+
+EXIT_CODES = """\b
+Exit codes: 0 done · 1 checked and not well, or nothing was done · 2 wrong settings or usage
+            3 not found · 4 the store cannot be reached · 5 Teamleader or Twikey did not help"""
+# In the order of the help.
+COMMANDS = {
+    "run": "processes:run",
+    "web": "processes:web",
+    "worker": "processes:worker",
+    "clock": "processes:clock",
+    "bulk": "processes:bulk",
+    "console": "processes:console",
+    "new-key": "processes:new_key",
+    "doctor": "doctor:doctor",
+    "integration": "integration:integration",
+    "webhook-address": "integration:webhook_address",
+    "preview": "customers:preview",
+    "sync": "customers:sync",
+    "story": "customers:story",
+    "dead-letters": "dead_letters:dead_letters",
+    "alerts": "alerts:alerts",
+    "sweep": "bulk:sweep",
+    "drift": "bulk:drift",
+    "invoices": "bulk:invoices",
+    "export": "files:export",
+    "import": "files:import_",
+    "files": "files:files",
+    "jobs": "bulk:jobs",
+    "operator": "operators:operator",
+    "audit": "audit:audit",
+}
 
 
 @click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=EXIT_CODES,
 )
@@ -31,26 +63,3 @@ def main(env_file: Path) -> None:
     Something wrong?   tltw doctor                   then: tltw dead-letters list
     """
     read_env_file(env_file)
-
-
-main.add_command(processes.run)
-main.add_command(processes.web)
-main.add_command(processes.worker)
-main.add_command(processes.bulk)
-main.add_command(processes.clock)
-main.add_command(processes.console)
-main.add_command(processes.new_key)
-main.add_command(customers.sync)
-main.add_command(customers.preview)
-main.add_command(customers.story)
-main.add_command(dead_letters.dead_letters)
-main.add_command(integration.integration)
-main.add_command(integration.webhook_address)
-main.add_command(audit.audit)
-main.add_command(operators.operator)
-main.add_command(alerts.alerts)
-main.add_command(bulk.sweep)
-main.add_command(bulk.drift)
-main.add_command(bulk.invoices)
-main.add_command(bulk.jobs)
-main.add_command(doctor.doctor)

@@ -1,4 +1,7 @@
-"""Commands that are processes: the ones of the Procfile, and `run`, which runs them all."""
+"""Commands that are processes: the ones of the Procfile, and `run`, which runs them all.
+
+Each imports what only it needs when it is called: a worker that was killed need not load the console to be back.
+"""
 
 import os
 import signal
@@ -15,14 +18,8 @@ from config.settings import Settings
 from config.store import connect, durability_problems
 from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
 from ingress.cli.supervisor import Supervisor, read_procfile
-from ingress.console import server as console_server
-from ingress.console.app import create_app as create_console
-from ingress.webhooks import server
-from workers.bulk.runner import run_bulk
-from workers.clock import Clock
 from workers.integrations import checked
 from workers.services import Services, open_services, store_url
-from workers.worker import run_worker
 
 log = structlog.get_logger()
 
@@ -60,6 +57,8 @@ def run(procfile: Path) -> None:
 @click.command()
 def web() -> None:
     """Run the web process: receives webhooks, checks them and puts them into the ledger."""
+    from ingress.webhooks import server
+
     settings = _begin("web")
     try:
         url = store_url(settings)
@@ -76,18 +75,24 @@ def web() -> None:
 @click.command()
 def worker() -> None:
     """Run a worker process: brings customers from Teamleader to Twikey."""
+    from workers.worker import run_worker
+
     raise SystemExit(run_worker(_open(_begin("worker"))))
 
 
 @click.command()
 def bulk() -> None:
     """Run a bulk process: sweeps, comparisons and other work on whole accounts, pacing itself behind live work."""
+    from workers.bulk.runner import run_bulk
+
     raise SystemExit(run_bulk(_open(_begin("bulk"))))
 
 
 @click.command()
 def clock() -> None:
     """Run the clock process: wakes what is due, keeps tokens and registration fresh."""
+    from workers.clock import Clock
+
     ticking = Clock(_open(_begin("clock")))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ticking.stop())
@@ -97,6 +102,9 @@ def clock() -> None:
 @click.command()
 def console() -> None:
     """Run the console: the pages for operators, on a port of their own."""
+    from ingress.console import server as console_server
+    from ingress.console.app import create_app as create_console
+
     settings = _begin("console")
     # Opened after gunicorn has forked; asked for here first, so that what is missing is said in a sentence.
     _open(settings).close()

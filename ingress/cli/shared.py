@@ -22,10 +22,8 @@ from workers.clients.errors import ApiFailure, NotFound
 from workers.ledger.records import Cause
 from workers.services import Services, open_services
 
+# What they mean is in the help of `tltw`.
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
-EXIT_CODES = """\b
-Exit codes: 0 done · 1 checked and not well, or nothing was done · 2 wrong settings or usage
-            3 not found · 4 the store cannot be reached · 5 Teamleader or Twikey did not help"""
 
 console = Console(highlight=False)
 P = ParamSpec("P")

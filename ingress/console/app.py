@@ -16,10 +16,13 @@ from ingress.console.language import LANGUAGES
 from ingress.console.page import Link, Pages
 from ingress.console.pages import (
     account,
+    alerts,
     audit_log,
     connect,
     connection,
+    dead_letters,
     integration,
+    jobs,
     operators,
     overview,
     settings,
@@ -34,6 +37,9 @@ PAGES: tuple[Pages, ...] = (
     sign_in.pages,
     overview.pages,
     integration.pages,
+    dead_letters.pages,
+    jobs.pages,
+    alerts.pages,
     connection.pages,
     switches.pages,
     settings.pages,

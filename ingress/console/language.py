@@ -1,11 +1,12 @@
 """What the console says, in the reader's language: words from `words/*.toml`, numbers and times as the language writes them.
 
 A file is an area (`sign_in.toml` holds `sign_in.…`); under each key stand all languages side by side, so that a missing one is seen.
-A value is a text with {placeholders}, or a table `one` and `other` that `count` chooses from. Nothing here is HTML: what a text
+A value is a text with {placeholders}, or a table `one`, `other` and, where it helps, `none`, of which `count` chooses. Nothing here is HTML: what a text
 and its values hold is escaped, unless a value is markup already.
 """
 
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "nl": "Nederlands", "fr": "Fran
 THOUSANDS = {"en": ",", "nl": ".", "fr": "\u202f"}
 DECIMAL = {"en": ".", "nl": ",", "fr": ","}
 UNITS = (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1)))
+
+# French has a space before these signs, and no line may begin with them.
+FRENCH_SIGNS = re.compile(r" (?=[:;?!])")
 
 Entry = str | Mapping[str, str]
 
@@ -75,6 +79,8 @@ class Words:
             return entry
         if not isinstance(count, int):
             raise TypeError("words with one and other need a count")
+        if count == 0 and "none" in entry:
+            return entry["none"]
         return entry["one" if count == 1 or (self.language == "fr" and count == 0) else "other"]
 
     def _shown(self, value: object) -> object:
@@ -101,9 +107,18 @@ def _flat(prefix: str, tree: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[s
     for name, value in tree.items():
         key = f"{prefix}.{name}"
         if value.keys() & LANGUAGES.keys():
-            yield key, value
+            yield key, {language: _set(language, entry) for language, entry in value.items()}
         else:
             yield from _flat(key, value)
+
+
+def _set(language: str, entry: Entry) -> Entry:
+    """As a typesetter would set it."""
+    if language != "fr":
+        return entry
+    if isinstance(entry, str):
+        return FRENCH_SIGNS.sub("\u00a0", entry)
+    return {form: FRENCH_SIGNS.sub("\u00a0", text) for form, text in entry.items()}
 
 
 def _now() -> datetime:

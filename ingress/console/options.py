@@ -75,6 +75,7 @@ class Field:
     again: bool = False
     now: str = ""
     required: bool = False
+    optional: bool = False
     choices: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -180,6 +181,8 @@ def _field(
         is_set=kind == "secret" and bool(texts.get(name)),
         again=kind == "secret" and bool(typed.get(name)),
         required=option.default is None,
+        # One with a default of its own is never empty.
+        optional=option.default == "" and kind not in ("switch", "events"),
         choices=_choices(kind, words),
     )
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from sandbox.deployment import Deployment, deploy, free_port
-from tests.browser.harness import chromium, new_context, running_browser
-from workers import integrations, operators, sessions
+from tests.browser.harness import add_merchants, chromium, new_context, running_browser
+from workers import operators, sessions
 from workers.operators import Role
 
 
@@ -43,12 +43,6 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def add_bakery(deployment: Deployment) -> None:
-    """A merchant that waits to be connected, beside the one that the environment describes."""
-    options = {"label": "Bakkerij Tarwe", "twikey_url": f"{deployment.twikey.url}/creditor", "twikey_key": "wrong"}
-    integrations.add(deployment.services, "bakery", options, by="cli:an")
-
-
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     chromium()
@@ -56,7 +50,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     port = free_port()
     elsewhere = {"TLTW_TEAMLEADER_AUTH_URL": f"http://localhost:{port}"}
     with deploy(tmp_path_factory.mktemp("console"), teamleader_port=port, more_settings=elsewhere) as deployment:
-        add_bakery(deployment)
+        add_merchants(deployment)
         yield Console(deployment, {f"the-{role}": deployment.add_operator(f"the-{role}", role) for role in Role})
 
 
@@ -81,7 +75,7 @@ class Visit:
                 [{"name": "tltw-session", "value": self.console.session(name), "url": self.console.url}]
             )
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.mistakes.append(str(error)))
         page.on("console", self._listen)
         page.goto(path)

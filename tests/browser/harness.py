@@ -10,9 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from sandbox.deployment import Deployment
+from workers import connect, integrations
 
 # Nothing that reaches beyond this machine; --no-sandbox because tests may run as root.
 FLAGS = (
@@ -35,19 +40,41 @@ PAGES: Mapping[str, str] = {
     "integration": "/integrations/default",
     "connect": "/connect",
     "connection": "/integrations/bakery/connection",
-    "connection-refused": "/integrations/bakery/connection?refused=access_denied",
-    "connection-default": "/integrations/default/connection",
+    "connection-denied": "/integrations/bakery/connection?refused=access_denied",
+    "connection-red": "/integrations/hairdresser/connection",
+    "connection-green": "/integrations/default/connection",
     "switches": "/integrations/bakery/switches",
     "switches-default": "/integrations/default/switches",
     "settings": "/integrations/bakery/settings",
     "settings-default": "/integrations/default/settings",
     "connect-nothing": "/connect/teamleader",
+    "dead-letters": "/integrations/default/dead-letters",
+    "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
+    "jobs": "/integrations/default/jobs",
+    "job": "/integrations/default/jobs/sweep",
+    "alerts": "/alerts",
     "audit": "/audit",
     "operators": "/operators",
     "operator": "/operators/the-viewer",
     "account": "/account",
     "not-found": "/nowhere",
 }
+
+
+def add_merchants(deployment: Deployment) -> None:
+    """Beside the merchant that the environment describes: one that waits to be connected, and one whose Twikey key is wrong."""
+    services = deployment.services
+    given = {"twikey_url": f"{deployment.twikey.url}/creditor", "twikey_key": "wrong", "default_language": "nl"}
+    integrations.add(services, "bakery", {**given, "label": "Bakkerij Tarwe"}, by="cli:an")
+    integrations.add(services, "hairdresser", {**given, "label": "Kapsalon Lien"}, by="operator:an")
+    account = deployment.teamleader.post("/accounts", {"empty": True, "name": "Kapsalon Lien"})["id"]
+    back = f"{deployment.console_url}{connect.CALLBACK}"
+    address = connect.begin(services, "hairdresser", by="operator:an", redirect_uri=back, binding="an's browser")
+    asked = dict(parse_qsl(urlsplit(address).query))
+    answer = httpx.post(address.partition("?")[0], data={**asked, "account": account, "decision": "allow"})
+    landed = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+    connect.finish(services, connect.take(services, landed["state"], binding="an's browser"), code=landed["code"])
+    connect.complete(services, "default", by="operator:an")
 
 
 def chromium() -> str:

@@ -11,7 +11,7 @@ import click
 from playwright.sync_api import Browser
 
 from sandbox.deployment import Deployment, deploy, wait_for
-from tests.browser.harness import PAGES, SCHEMES, SIZES, Scheme, new_context, running_browser, sign_in
+from tests.browser.harness import PAGES, SCHEMES, SIZES, Scheme, add_merchants, new_context, running_browser, sign_in
 from workers import operators
 from workers.operators import Role
 
@@ -40,6 +40,7 @@ def fill(deployment: Deployment) -> str:
     nameless = deployment.create("company", name="")
     deployment.edit("company", nameless, remarks="x")
     wait_for("everything to be done", deployment.settled, seconds=30)
+    add_merchants(deployment)
     deployment.add_operator("the-viewer", Role.VIEWER)
     deployment.add_operator("an.peeters@boekhouding-van-der-linden.be", Role.OPERATOR)
     operators.set_limit(deployment.services.store, "the-viewer", frozenset({"default"}), by="operator:an")
@@ -60,6 +61,28 @@ def shoot(
         if only in name:
             page.goto(path)
             page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
+    if only in "connect-wrong":
+        page.goto("/connect")
+        page.fill("[name=name]", "Garage!")
+        page.fill("[name=label]", "Garage Vandamme")
+        page.fill("[name=twikey_url]", "https://api.twikey.com")
+        page.fill("[name=twikey_key]", "a secret")
+        page.click("main button.main")
+        page.screenshot(path=folder / f"connect-wrong-{size}-{scheme}.png", full_page=True)
+    context.close()
+    if only in "connect-finish":
+        without_scripts(browser, url, password, folder, scheme, size, language)
+
+
+def without_scripts(
+    browser: Browser, url: str, password: str, folder: Path, scheme: Scheme, size: str, language: str
+) -> None:
+    """What only stands still without scripts."""
+    context = new_context(browser, url, size=SIZES[size], scheme=scheme, language=language, scripts=False)
+    page = context.new_page()
+    sign_in(page, "bo", password)
+    page.goto("/connect/teamleader?state=x&code=y")
+    page.screenshot(path=folder / f"connect-finish-{size}-{scheme}.png", full_page=True)
     context.close()
 
 

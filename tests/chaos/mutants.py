@@ -58,7 +58,8 @@ def copy_of_the_project(folder: Path) -> Path:
 
 
 def main() -> None:
-    with ThreadPoolExecutor(2) as pool:
+    # They mostly wait for leases to end.
+    with ThreadPoolExecutor(3) as pool:
         sound = pool.map(lambda mutant: one_trial(mutant.scenario, 1, False)["broken"], MUTANTS)
         found = pool.map(broken_by, MUTANTS)
     caught = 0

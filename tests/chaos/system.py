@@ -95,14 +95,19 @@ class System:
         return True
 
     def in_hand(self, name: str) -> frozenset[str]:
-        """The customers that a worker process works on; it said in its log under which name it does so."""
+        """The customers whose lease a worker process holds; it said in its log how its tokens begin."""
         if self.services is None or not name.startswith("worker"):
             return frozenset()
         ready = [line["worker"] for line in self.log_of(name) if line["event"] == "Worker ready."]
         if not ready:
             return frozenset()
-        subjects: Any = self.services.store.zrange(IntegrationKeys("default").places(ready[-1]), 0, -1)
-        return frozenset(subject.decode().partition(":")[2] for subject in subjects)
+        store, keys = self.services.store, IntegrationKeys("default")
+        subjects: Any = store.zrange(keys.due, 0, -1)
+        tokens = {subject: store.hget(keys.subject(subject.decode()), "t") for subject in subjects}
+        mine = f"{ready[-1]}.".encode()
+        return frozenset(
+            subject.decode().partition(":")[2] for subject, token in tokens.items() if token and token.startswith(mine)
+        )
 
     def kill_a_web_worker(self) -> bool:
         master = self.supervisor.pid("web")
@@ -203,10 +208,12 @@ class System:
         news = {(write.customer, write.version) for write in self._writes()}
         return {"runs": reads, "extra_runs": reads - len(news)}
 
-    def messages_left(self) -> dict[str, int]:
-        """What still lies in the queues of the stock pipeline: also those that nobody will ever fetch again."""
-        names = {"messages_left": "default.msgs", "retries_left": "default.DQ.msgs", "given_up": "default.XQ.msgs"}
-        return {name: int(self.store.client.hlen(f"dramatiq:{key}")) for name, key in names.items()}
+    def left_over(self) -> int:
+        """How much work is not done: what the ledger owes, or what lies in the queues of the stock pipeline, where some of it
+        is waiting for its time and some will never be fetched again."""
+        if self.services:
+            return self.pending()
+        return sum(int(self.store.client.hlen(f"dramatiq:default{kind}.msgs")) for kind in ("", ".DQ", ".XQ"))
 
     def pending(self) -> int:
         return self.services.ledger("default").account().pending if self.services else 0
@@ -371,7 +378,7 @@ def stock(folder: Path, seed: int, manners: Manners, *, fsync: str = "everysec")
         deployment = Deployment(folder, environment, teamleader, twikey, supervisor, simulators, None, client)
         try:
             simulators.start()
-            wait_for("the simulated systems", lambda: teamleader.answers() and twikey.answers())
+            wait_for("the simulated systems", lambda: teamleader.answers() and twikey.answers(), seconds=30)
             teamleader.post("/tokens", {"access_token": "baseline-token", "refresh_token": "baseline-refresh"})
             teamleader.patch("/settings", {"settings": {"rate_limit": PLENTY}})
             supervisor.start()

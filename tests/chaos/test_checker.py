@@ -94,5 +94,31 @@ def test_recovery_is_counted_from_the_end_of_the_fault_for_what_was_owed_then():
     assert recovery["kill"] == pytest.approx([0.15])
 
 
+def test_recovery_counts_from_the_last_worker_that_died_with_the_customer_in_hand():
+    first = Fault("kill", 10.05, 10.05, in_hand=frozenset({"c1"}))
+    second = Fault("kill", 30.1, 30.1, in_hand=frozenset({"c1"}))
+    not_concerned = Fault("kill", 40.0, 40.0, in_hand=frozenset({"c2"}))
+    write = replace(WRITE, started=50.1, ended=50.2)
+
+    recovery = check(replace(GOOD, writes=(write,), faults=(first, second, not_concerned))).recovery
+
+    # From the third, which it merely met, only 10.2 s would have passed.
+    assert recovery["kill"] == pytest.approx([20.1])
+
+
+def test_who_was_in_nobodys_hand_counts_from_every_kill_that_he_met():
+    kills = [Fault("kill", at, at, in_hand=frozenset({"c2"})) for at in (10.05, 10.1)]
+
+    recovery = check(replace(GOOD, faults=kills)).recovery
+
+    assert recovery["kill"] == pytest.approx([0.15, 0.1])
+
+
+def test_a_customer_that_was_set_aside_on_purpose_says_nothing_about_recovery():
+    kill = Fault("kill", 10.05, 10.05)
+
+    assert check(replace(GOOD, faults=(kill,), set_aside=frozenset({"c1"}))).recovery == {}
+
+
 def test_the_busiest_minute_slides():
     assert most_in_a_minute([0, 30, 59, 61, 119.9, 200]) == 3

@@ -19,7 +19,6 @@ from tests.chaos.scenarios import Scenario
 from tests.chaos.system import System, service, stock
 
 BY_NAME = UNDIRECTED | {scenario.name: scenario for scenario in DIRECTED}
-RIGHT_WITHIN = 180.0
 QUIET_WITHIN = 150.0
 
 
@@ -50,10 +49,9 @@ def _run(system: System, scenario: Scenario, seed: int, *, baseline: bool, fsync
     system.heal()
     system.traffic.stop()
     healed = system.history.add("healed")
-    converged = _wait_until_right(system, RIGHT_WITHIN, scenario)
-    if baseline:
-        system.figures |= system.messages_left()
+    converged = _wait_until_right(system, scenario)
     quiet = _wait_until_quiet(system)
+    left_over = system.left_over()
     evidence = system.evidence(limit=scenario.limit, may_lose=scenario.may_lose)
     verdict = check(evidence)
     story = {
@@ -68,6 +66,7 @@ def _run(system: System, scenario: Scenario, seed: int, *, baseline: bool, fsync
         "quiet_s": None if quiet is None else round(quiet - healed, 1),
         "first_sync_after": _first_syncs(evidence),
         "broken": [*verdict.broken, *system.broken],
+        "left_over": left_over,
         "figures": system.figures,
     }
     return story | _counts(system, evidence, verdict)
@@ -100,8 +99,8 @@ def _counts(system: System, evidence: Evidence, verdict: Verdict) -> dict[str, A
     }
 
 
-def _wait_until_right(system: System, seconds: float, scenario: Scenario) -> float | None:
-    end = time.monotonic() + (30 if scenario.may_lose else seconds)
+def _wait_until_right(system: System, scenario: Scenario) -> float | None:
+    end = time.monotonic() + (30 if scenario.may_lose else scenario.right_within)
     while time.monotonic() < end:
         with contextlib.suppress(httpx.HTTPError):
             if not system.wrong():

@@ -13,7 +13,7 @@ from config.store import connect, queue_url
 from sandbox.deployment import wait_for
 from workers.broker import QUEUE, WakeUpBroker, make_broker, waiting, wake
 from workers.lines import LONGEST
-from workers.worker import make_worker
+from workers.worker import make_worker, stop_worker
 
 THREADS = 16
 
@@ -23,6 +23,7 @@ class Work:
     """What the worker does instead of syncing: whose name begins with `hangs` blocks until it is let go."""
 
     broker: WakeUpBroker
+    worker: dramatiq.Worker = field(init=False)
     seen: dict[tuple[str, str], float] = field(default_factory=dict)
     at_work: int = 0
     released: threading.Event = field(default_factory=threading.Event)
@@ -51,9 +52,10 @@ def work(tmp_path) -> Iterator[Work]:
     dramatiq.actor(actor_name="sync_subject", queue_name=QUEUE, broker=broker)(lambda *ids: work(*ids))
     worker = make_worker(broker, THREADS)
     worker.start()
+    work.worker = worker
     yield work
     work.released.set()
-    worker.stop(timeout=10_000)
+    stop_worker(worker)
     broker.client.close()
     store.stop()
 
@@ -95,3 +97,16 @@ def test_what_is_too_much_is_dropped_and_leaves_nothing_in_the_queue(work):
 
     wait_for("all to be acknowledged", lambda: work.broker.client.hlen(f"{work.broker.namespace}:{QUEUE}.msgs") == 0)
     assert done < 4 * LONGEST
+
+
+def test_when_the_worker_stops_what_waits_is_given_back_at_once(work):
+    owe(work, "hangs", merchants=2, subjects=LONGEST)
+    wait_for("them to hang", lambda: work.at_work >= 2)
+    threading.Timer(0.3, work.released.set).start()
+
+    began = time.monotonic()
+    stop_worker(work.worker)
+
+    assert time.monotonic() - began < 3
+    assert work.at_work < 2 * LONGEST
+    assert waiting(work.broker) == 2 * LONGEST - work.at_work

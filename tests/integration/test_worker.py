@@ -169,6 +169,25 @@ def test_a_store_that_refuses_writes_for_a_while_kills_no_thread(broker, work, r
     assert dead_threads(worker) == []
 
 
+@pytest.mark.parametrize("tell", ["ack", "nack"])
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_store_that_refuses_when_the_work_is_done_holds_no_thread(broker, refusal, tell):
+    consumer = broker.consume(QUEUE, prefetch=1, timeout=10)
+    wake(broker, "default", "contact:1")
+    wake_up = next(consumer)
+    refuse, allow = REFUSALS[refusal]
+    broker.client.execute_command(*refuse)
+    began = time.monotonic()
+
+    getattr(consumer, tell)(wake_up)
+
+    took = time.monotonic() - began
+    broker.client.execute_command(*allow)
+    assert took < 1
+    wake(broker, "default", "contact:2")
+    assert next(consumer).args == ("default", "contact:2")
+
+
 def test_only_the_queue_of_wake_ups_is_polled(broker, work):
     worker, _ = work
     worker.start()

@@ -180,9 +180,10 @@ def _commands(page: Path) -> Iterator[str]:
 def _is_a_command(words: list[str]) -> bool:
     command: click.Command = tltw
     while isinstance(command, click.Group) and words:
-        if words[0] not in command.commands:
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
             return False
-        command, words = command.commands[words[0]], words[1:]
+        command, words = found, words[1:]
     options = {option for parameter in command.params for option in parameter.opts}
     return all(word in options for word in words if word.startswith("--") and word != "--help")
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from workers.ledger import Cause, Claim, Ledger, Outcome, Refusal, Scripts, due
+from workers.ledger import Cause, Claim, Ledger, Loan, Outcome, Refusal, Scripts, due
 from workers.ledger.ledger import LEASE
 
 # Over a minute of pure computing; on a busy machine several.
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 
 CUSTOMERS = ("contact:1", "company:2")
 WORKERS = 3
+FOREIGN = 0
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 LEASE_SECONDS = LEASE.total_seconds()
 customers, which = st.sampled_from(CUSTOMERS), st.integers(0, WORKERS - 1)
@@ -76,6 +77,24 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(times):
             self.ledger.mark(customer, frozenset({Cause.REPLAY}), event_id="r")
         self.heard_of.add(customer)
+
+    @rule(customer=customers, meanwhile=st.booleans(), gives_back=st.booleans())
+    def imported(self, customer: str, meanwhile: bool, gives_back: bool) -> None:
+        """An import, which is no worker, writes something else, perhaps while an edit arrives, and perhaps dies."""
+        loan = self.ledger.borrow(customer)
+        if not isinstance(loan, Loan):
+            return
+        self._nobody_else_holds(customer)
+        if meanwhile:
+            self.edit(customer)
+        refused = self.ledger.claim(customer)
+        assert isinstance(refused, Refusal), "P4: a worker writes what is lent"
+        assert self.ledger.still_lent(loan, writes=True) == "mine"
+        self.target[customer] = FOREIGN
+        if gives_back:
+            self.ledger.give_back(loan)
+        # What was edited before counts as seen: the file had the last word. The next edit must have it again.
+        self.edit(customer)
 
     @rule(on=st.booleans())
     def switch(self, on: bool) -> None:

@@ -73,9 +73,19 @@ def test_a_thread_waits_until_another_gives_its_share_back():
         assert waiting.result(timeout=0.9).message.args == ("acme", "contact:1")
 
 
-def test_who_waits_for_nothing_looks_up_now_and_then():
+def test_at_the_end_who_waits_is_sent_home_and_nothing_starts_any_more():
+    lines = Lines(2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lines.get)
+        time.sleep(0.05)
+
+        lines.send_home()
+
+        assert isinstance(waiting.exception(timeout=1), queue.Empty)
+    put(lines, "acme", 1)
     with pytest.raises(queue.Empty):
-        Lines(1).get(timeout=0.001)
+        lines.get()
+    assert lines.get_nowait()
 
 
 def test_at_the_end_all_that_waits_can_be_given_back_also_what_might_not_start():

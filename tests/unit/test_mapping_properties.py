@@ -5,10 +5,23 @@ import operator
 import unicodedata
 from typing import Any
 
+import email_validator
+import phonenumbers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping import CannotMap, MappingSettings, TwikeyCustomer, Variant, fingerprint, map_customer, values
+from mapping import (
+    CannotMap,
+    MappingSettings,
+    TwikeyCustomer,
+    Variant,
+    csv_rows,
+    fingerprint,
+    map_customer,
+    phone_numbers,
+    values,
+)
+from mapping.csv_rows import defuse
 from mapping.mapper import Kind
 from mapping.table import FIELDS_BY_NAME
 from mapping.twikey import check
@@ -128,3 +141,44 @@ def test_tidying_twice_is_tidying_once(text: str) -> None:
 def test_a_cut_text_is_a_beginning_within_its_limit(text: str, limit: int) -> None:
     assert len(values.cut(text, limit)) <= limit
     assert text.startswith(values.cut(text, limit))
+
+
+plain_emails = st.from_regex(values._PLAIN_EMAIL) | st.from_regex(
+    r"\A[a-zA-Z0-9._+-]{1,70}@[a-z0-9.-]{1,70}\.(?:be|com|test|local|example|1)\Z"
+)
+
+
+@given(plain_emails | st.emails())
+def test_the_short_way_for_e_mail_addresses_answers_what_the_library_does(text: str) -> None:
+    try:
+        found = email_validator.validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
+        expected = f"{text.rpartition('@')[0]}@{found.ascii_domain}"
+    except email_validator.EmailNotValidError:
+        expected = ""
+
+    assert values.email(text) == expected
+
+
+@given(numbers, st.sampled_from(["BE", "NL", "FR", "DE", "US", "AR", "IT"]))
+def test_a_number_has_a_kind_exactly_when_the_library_calls_it_valid(text: str, region: str) -> None:
+    try:
+        valid = phonenumbers.is_valid_number(phonenumbers.parse(text, region))
+    except phonenumbers.NumberParseException:
+        valid = False
+
+    if valid:
+        assert phone_numbers.e164(text, region)
+    if found := phone_numbers.e164(text, region):
+        assert phonenumbers.is_valid_number(phonenumbers.parse(found, None))
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_the_short_way_for_plain_texts_is_the_long_one(text: str) -> None:
+    long_way = values.tidy("\u0430" + text).removeprefix("\u0430").strip()  # one letter that is not ASCII
+
+    assert values.tidy(text) == long_way
+
+
+@given(texts)
+def test_the_short_way_of_defusing_changes_nothing(text: str) -> None:
+    assert defuse(text) == csv_rows._TO_DEFUSE.sub(r"\1'", text)

@@ -1,5 +1,6 @@
 """Every fault of the sandbox does to a caller what it says."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -80,6 +81,18 @@ def test_a_hanging_call_never_answers_and_drops_when_cleared(twikey: tuple[Twike
 
     app.faults.clear()
     assert read(client).status_code == 200
+
+
+def test_a_hanging_call_is_over_when_its_caller_gives_up(twikey: tuple[Twikey, httpx.Client]) -> None:
+    app, client = twikey
+    app.faults.set("hang")
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/creditor/customer/1", timeout=0.1)
+
+    deadline = time.monotonic() + 5
+    while not all(record.ended for record in app.log.records()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_dripping_answer_never_leaves_a_gap_long_enough_for_a_read_timeout(

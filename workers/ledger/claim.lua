@@ -6,6 +6,7 @@
 -- or {'refused', reason, try again at (ms)}.
 local token, lease, jitter = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local KILLS = 5
+local WINDOW = 60500 -- ms; why not a minute: workers/clients/teamleader/rate_limit.lua
 
 local function refused(reason, at)
   if at then schedule(at) end
@@ -27,7 +28,10 @@ local apis = (#ARGV - 5) / 2
 for i = 0, apis - 1 do
   local paused = tonumber(redis.call('GET', KEYS[10 + i * 3]) or '0')
   if paused > now then return refused('paused', paused + math.floor(jitter * 2000)) end
-  local open = tonumber(redis.call('HGET', KEYS[11 + i * 3], 'u') or '0')
+  local circuit = redis.call('HMGET', KEYS[11 + i * 3], 'u', 'p')
+  local open = tonumber(circuit[1] or '0')
+  -- While somebody probes, how it ended is known long before the end of its lease.
+  if open > now and circuit[2] then open = math.min(open, now + 500) end
   if open > now then return refused('circuit_open', open + math.floor(jitter * 2000)) end
 end
 
@@ -35,17 +39,17 @@ for i = 0, apis - 1 do
   local limit, calls = tonumber(ARGV[7 + i * 2]), KEYS[12 + i * 3]
   if limit > 0 then
     local oldest = tonumber(redis.call('LINDEX', calls, 0) or 'inf')
-    while oldest <= now - 60000 do
+    while oldest <= now - WINDOW do
       redis.call('LPOP', calls)
       oldest = tonumber(redis.call('LINDEX', calls, 0) or 'inf')
     end
-    if redis.call('LLEN', calls) >= limit then return refused('no_budget', oldest + 60000 + math.floor(jitter * 2000)) end
+    if redis.call('LLEN', calls) >= limit then return refused('no_budget', oldest + WINDOW + math.floor(jitter * 2000)) end
   end
 end
 for i = 0, apis - 1 do
   if tonumber(ARGV[7 + i * 2]) > 0 then
     redis.call('RPUSH', KEYS[12 + i * 3], now)
-    redis.call('PEXPIRE', KEYS[12 + i * 3], 60000)
+    redis.call('PEXPIRE', KEYS[12 + i * 3], WINDOW)
   end
 end
 

@@ -7,14 +7,10 @@ local token, seen, causes, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6],
 local fingerprint, updated_at, lease, hold = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
 local claimed = tonumber(ARGV[12])
 
-local function probing(circuit) return redis.call('HGET', circuit, 'p') == token end
-
 if closed() then return {'lost'} end
 if get('t') ~= token then return lost(causes) end
 for i = 10, #KEYS do
-  -- A probe that did not have to ask says nothing: the next one may probe at once.
-  if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i])
-  elseif probing(KEYS[i]) then redis.call('HSET', KEYS[i], 'u', now) end
+  if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then

@@ -139,6 +139,8 @@ local function want(causes, event, at)
   if redis.call('ZREM', DEAD, subject) == 1 then redis.call('HDEL', SUBJECT, 'd', 'a', 'c', 'ff') end
   local leased = number('l') > now
   local planned = tonumber(redis.call('ZSCORE', DUE, subject) or 'inf')
+  -- One that is lent was not due at all; when the loan is not given back, it is due at its end.
+  if leased and planned == math.huge then schedule(number('l')) end
   if not leased and at < planned then schedule(at) end
   return owed
 end
@@ -161,6 +163,13 @@ end
 
 local function release_lease()
   redis.call('HDEL', SUBJECT, 't', 'l', 'c')
+end
+
+-- A probe that did not come to ask an API says nothing about it: the next one may probe at once.
+local function give_probe_back(circuit, token)
+  if redis.call('HGET', circuit, 'p') ~= token then return end
+  redis.call('HSET', circuit, 'u', now)
+  redis.call('HDEL', circuit, 'p')
 end
 
 -- A worker whose lease was taken over wrote, or may have written, an older state: write once more, whatever the

@@ -6,7 +6,8 @@
 local most, share, again_after, default_limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local SCAN, RELEASE_BELOW, CLOSED_FOR = 200, 50, 5000
+local SCAN, RELEASE_BELOW, CLOSED_FOR, PROBED_FOR = 200, 50, 5000, 500
+local WINDOW = 60500 -- ms; why not a minute: workers/clients/teamleader/rate_limit.lua
 local found, to_release = {}, {}
 redis.call('SET', KEYS[2], now)
 
@@ -19,17 +20,21 @@ local function closed_until(prefix)
   local closed = 0
   for _, api in ipairs({'teamleader', 'twikey'}) do
     closed = math.max(closed, tonumber(redis.call('GET', prefix .. 'pause:' .. api) or '0'))
-    closed = math.max(closed, tonumber(redis.call('HGET', prefix .. 'circuit:' .. api, 'u') or '0'))
+    local circuit = redis.call('HMGET', prefix .. 'circuit:' .. api, 'u', 'p')
+    local open = tonumber(circuit[1] or '0')
+    -- Somebody probes; look again soon whether that closed the circuit.
+    if open > now and circuit[2] then open = math.min(open, now + PROBED_FOR) end
+    closed = math.max(closed, open)
   end
   return closed > now and closed or 0
 end
 
 local function free_calls(prefix)
   local calls = prefix .. 'calls:teamleader'
-  while tonumber(redis.call('LINDEX', calls, 0) or 'inf') <= now - 60000 do redis.call('LPOP', calls) end
+  while tonumber(redis.call('LINDEX', calls, 0) or 'inf') <= now - WINDOW do redis.call('LPOP', calls) end
   local limit = tonumber(redis.call('HGET', prefix .. 'options', 'calls_per_minute') or default_limit)
   local oldest = tonumber(redis.call('LINDEX', calls, 0) or now)
-  return limit - redis.call('LLEN', calls), oldest + 60000
+  return limit - redis.call('LLEN', calls), oldest + WINDOW
 end
 
 -- Switching auto-update on catches up: how many held subjects may become owed now.

@@ -2,8 +2,9 @@
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
 --       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
 --       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or '',
---       when it was claimed (ms)
--- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well
+--       when it was claimed (ms), number of APIs that answered well
+-- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well, then
+-- those of the APIs that were not asked
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
 local token, seen, causes, reason, action = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local delay, story, api_failed = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
@@ -11,15 +12,25 @@ local threshold, shortest, longest = tonumber(ARGV[11]), tonumber(ARGV[12]), ton
 local claimed = tonumber(ARGV[16])
 
 if closed() then return {'lost'} end
+local circuit = redis.call('HMGET', KEYS[10], 'u', 'p')
+local probe = circuit[2] == token
 if api_failed then
-  local failures = redis.call('HINCRBY', KEYS[10], 'n', 1)
-  redis.call('PEXPIRE', KEYS[10], 86400000)
-  if failures >= threshold then
-    local opening = math.min(longest, shortest * 2 ^ math.min(failures - threshold, 16))
-    redis.call('HSET', KEYS[10], 'u', now + math.floor(opening))
+  -- What was under way when the circuit opened says nothing new: only a probe may make it stay open for longer.
+  if probe or tonumber(circuit[1] or '0') <= now then
+    local failures = redis.call('HINCRBY', KEYS[10], 'n', 1)
+    redis.call('PEXPIRE', KEYS[10], 86400000)
+    if failures >= threshold then
+      local opening = math.min(longest, shortest * 2 ^ math.min(failures - threshold, 16))
+      redis.call('HSET', KEYS[10], 'u', now + math.floor(opening))
+      redis.call('HDEL', KEYS[10], 'p')
+    end
   end
+else
+  give_probe_back(KEYS[10], token)
 end
-for i = 12, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 12, #KEYS do
+  if i < 12 + tonumber(ARGV[17]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
+end
 -- Several calls may be refused at once, each naming a time of its own: the latest counts.
 if action == 'defer' and delay > 0 and now + delay > tonumber(redis.call('GET', KEYS[11]) or '0') then
   redis.call('SET', KEYS[11], now + delay, 'PX', delay)

@@ -23,6 +23,7 @@ from workers.ledger.records import (
     Causes,
     Claim,
     DeadLetter,
+    Loan,
     Marked,
     Outcome,
     Refusal,
@@ -47,23 +48,28 @@ APIS: tuple[Literal["teamleader", "twikey"], ...] = ("teamleader", "twikey")
 
 StillMine = Literal["mine", "lost", "off", "paused"]
 CommitAnswer = Literal["settled", "again", "verify", "lost"]
+LoanAnswer = Literal["mine", "leased", "lost", "paused", "held"]
 FailAnswer = Literal["retry", "defer", "dead", "again", "lost"]
 
 
 class Scripts:
-    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations."""
+    """The Lua scripts, loaded once per process and shared by the ledgers of all integrations.
+
+    `process` names this process in the tokens of its leases. It is new with every start.
+    """
 
     def __init__(self, store: "redis.Redis") -> None:
         self.store = store
+        self.process = secrets.token_urlsafe(6)
         folder = resources.files("workers.ledger")
         common = folder.joinpath("common.lua").read_text()
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
         self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
-        self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release = (
+        self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release, self.lend = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
-            for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release")
+            for name in ("mark", "claim", "still_mine", "commit", "fail", "discard", "release", "lend")
         )
         self.noted = store.register_script(common + folder.joinpath("noted.lua").read_text())
 
@@ -144,7 +150,7 @@ class Ledger:
 
     def claim(self, subject: str) -> Claim | Refusal:
         """Asks for the lease on a subject. A granted claim has already paid for one call to Teamleader."""
-        token = secrets.token_urlsafe(9)
+        token = f"{self.scripts.process}.{secrets.token_urlsafe(9)}"
         limits = {"teamleader": self.calls_per_minute, "twikey": 0}
         keys = [key for api in APIS for key in (self.keys.pause(api), self.keys.circuit(api), self.keys.calls(api))]
         args: list[object] = [token, _ms(self.lease), random.random()]  # noqa: S311 # jitter
@@ -222,10 +228,28 @@ class Ledger:
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
         args += [(story or Story(reason)).to_json(), int(api_failed)]
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
-        args += [source_updated_at, round(claim.at.timestamp() * 1000)]
-        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in answered)]
+        well = list(answered)
+        args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
+        others = [*well, *(other for other in APIS if other not in well and other != api)]
+        keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
         return cast(FailAnswer, answer[0].decode())
+
+    # -- other writers -------------------------------------------------------------------------------
+
+    def borrow(self, subject: str) -> Loan | LoanAnswer:
+        """Asks to be the only writer of a customer, owed or not; else why not. Give it back in any case."""
+        loan = Loan(subject, secrets.token_urlsafe(9))
+        answer = self._lend(loan, "borrow")
+        return loan if answer == "mine" else answer
+
+    def still_lent(self, loan: Loan, *, writes: bool) -> LoanAnswer:
+        """Asked before every call. Renews the loan; before a write it also forgets what Twikey had from us."""
+        return self._lend(loan, "keep", writes=writes)
+
+    def give_back(self, loan: Loan, *, twikey_wants_none_for: timedelta = timedelta(0)) -> LoanAnswer:
+        """Lets workers at the customer again; says `lost` when they were before. May pause Twikey for everybody."""
+        return self._lend(loan, "return", pause=twikey_wants_none_for)
 
     # -- what operators turn -------------------------------------------------------------------------
 
@@ -341,6 +365,23 @@ class Ledger:
             list[tuple[bytes, float]],
             self._store.zrange(self.keys.dead, offset, offset + limit - 1, withscores=True),
         )
+        return self._letters(found)
+
+    def dead_letters_after(self, died_ms: int, subject: str, *, until: datetime, limit: int) -> list[DeadLetter]:
+        """The next dead letters behind a place in the list, up to those of a moment; others may leave the list meanwhile."""
+        offset, last = 0, round(until.timestamp() * 1000)
+        while True:
+            found = cast(
+                list[tuple[bytes, float]],
+                self._store.zrangebyscore(self.keys.dead, died_ms, last, start=offset, num=limit, withscores=True),
+            )
+            # Those of the same millisecond are listed by name.
+            behind = [(one, at) for one, at in found if (int(at), one.decode()) > (died_ms, subject)]
+            if behind or len(found) < limit:
+                return self._letters(behind)
+            offset += limit
+
+    def _letters(self, found: Sequence[tuple[bytes, float]]) -> list[DeadLetter]:
         pipeline = self._store.pipeline()
         for subject, _ in found:
             pipeline.hget(self.keys.subject(subject.decode()), "d")
@@ -357,6 +398,11 @@ class Ledger:
         return [_activity(entry_id, fields) for entry_id, fields in reversed(entries)]
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _lend(self, loan: Loan, what: str, *, writes: bool = False, pause: timedelta = timedelta(0)) -> LoanAnswer:
+        args = [loan.token, _ms(self.lease), what, int(writes), _ms(pause)]
+        answer = self._run(self.scripts.lend, loan.subject, args, [self.keys.pause("twikey")])
+        return cast(LoanAnswer, answer.decode())
 
     @property
     def _store(self) -> "redis.Redis":

@@ -88,8 +88,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Loan:
+    """The right to be the only writer of a customer for a while, for somebody who is no worker: an import."""
+
+    subject: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """A claim that was not granted: `settled`, `leased`, `paused`, `circuit_open`, `busy`, `no_budget`, …"""
+    """A claim that was not granted: `settled`, `leased`, `paused`, `circuit_open`, `no_budget`, …"""
 
     reason: str
     again_at: datetime | None

@@ -71,12 +71,15 @@ class NotMine(Exception):
         self.why: StillMine = why
 
 
-def work_on(subject: str, tools: Tools) -> None:
-    """Does what is owed to a subject, if anything. Raises only `redis.RedisError`; then the lease ends by itself."""
+def work_on(subject: str, tools: Tools) -> bool | None:
+    """Does what is owed to a subject, if anything; answers whether the APIs did, None when they were not asked.
+
+    Raises only `redis.RedisError`; then the lease ends by itself.
+    """
     claim = tools.ledger.claim(subject)
     if isinstance(claim, Refusal):
         log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
-        return
+        return None
     if claim.revision != tools.integration.revision:
         tools = tools.renewed()
     with structlog.contextvars.bound_contextvars(
@@ -87,14 +90,17 @@ def work_on(subject: str, tools: Tools) -> None:
             end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools, read)
         except NotMine as stop:
             _walk_away(stop.why, claim, tools)
+            return None
         except NotFound:
             _commit(End(Outcome.GONE), claim, tools)
         except redis.RedisError:
             raise
         except Exception as failure:  # noqa: BLE001 # judged, logged and kept: nothing may get stuck silently
             _fail(failure, claim, tools, read)
+            return not isinstance(failure, Unavailable)
         else:
             _commit(end, claim, tools)
+    return True
 
 
 def _customer(claim: Claim, tools: Tools, read: Read) -> End:
@@ -198,8 +204,9 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 
 def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-    if verdict.state:
-        tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api)
+    if verdict.state and tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api):
+        # Said once, by whoever found out first; every customer that was in work says below what became of it.
+        log.error("Credentials are refused; work is held until a person reconnects.", api=verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,

@@ -1,6 +1,6 @@
 """Brings one customer into Twikey: update it, else create it (design §8). Asks before every call whether it still may."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -53,13 +53,14 @@ def _update(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[boo
         twikey.update(customer.number, customer.fields, before_send=partial(check, True))
         return Written()
     except Refused as refused:
-        if not _may_be_the_name(refused, customer):
+        if not may_be_the_name(refused, customer.fields):
             raise
     rest = {name: value for name, value in customer.fields.items() if name not in NAME_FIELDS}
     twikey.update(customer.number, rest, before_send=partial(check, True))
     return Written(WITHOUT_COMPANY_NAME)
 
 
-def _may_be_the_name(refused: Refused, customer: TwikeyCustomer) -> bool:
+def may_be_the_name(refused: Refused, sent: Mapping[str, str]) -> bool:
+    """Whether an update may have been refused because of the company's name or enterprise number alone."""
     names_another_field = refused.field not in ("", *NAME_FIELDS) or refused.code.startswith("err_invalid_e")
-    return refused.status == 400 and "companyName" in customer.fields and not names_another_field
+    return refused.status == 400 and "companyName" in sent and not names_another_field

@@ -22,7 +22,7 @@ SENT_BACK = ("state", "code", "error")
 pages = Pages("connect")
 
 
-@pages.get("/connect", needs=Role.ADMIN, unlimited=True, menu="connect")
+@pages.get("/connect", needs=Role.ADMIN, unlimited=True)
 def form(here: Here) -> Answer:
     return show_form(here, typed={"twikey_url": options.USUAL_TWIKEY_URL})
 
@@ -45,7 +45,8 @@ def begin(here: Here, integration: Integration) -> Answer:
     """Leads to Teamleader's consent page.
 
     Not by a redirect: `form-action` of our policy would have to allow every address on that way, and where Teamleader leads
-    somebody who must sign in first is documented nowhere. A page that leads on is no form, so the policy stays as it is.
+    somebody who must sign in first is documented nowhere. A page that leads on is no form, so the policy stays as it is
+    (docs/decisions/0016).
     """
     try:
         address = connect.begin(

@@ -81,13 +81,25 @@ def show(here: Here, integration: Integration) -> Response:
     view = operations.view(here.services, integration.id)
     found = connect.last_look(here.services, integration.id)
     refused = request.args.get("refused", "")
+    steps = steps_shown(found, view, here.words, refused=refused if refused in WITHOUT_A_CODE else "")
+    held = view.state in ("connecting", "reconnect_needed")
+    agreed = steps[0].level is Level.WELL
     return here.page(
         "connection.html",
         view=view,
-        steps=steps_shown(found, view, here.words, refused=refused if refused in WITHOUT_A_CODE else ""),
+        level=level_of(view.state, steps),
+        steps=steps,
         looked=found.at if found else None,
-        needs_consent=view.state in ("connecting", "reconnect_needed"),
+        needs_consent=held and not agreed,
+        needs_mending=held and agreed,
     )
+
+
+def level_of(state: str, steps: list[StepShown]) -> Level:
+    """How it stands as a whole."""
+    if state == "active":
+        return Level.LOOK if any(step.level is Level.TROUBLE for step in steps) else Level.WELL
+    return {"reconnect_needed": Level.TROUBLE, "paused": Level.LOOK}.get(state, Level.OFF)
 
 
 def steps_shown(found: Look | None, view: IntegrationView, words: Words, *, refused: str = "") -> list[StepShown]:

@@ -26,6 +26,22 @@
   const writeAll = () => document.querySelectorAll("time[datetime]").forEach(write);
   writeAll();
   setInterval(writeAll, 60000);
+
+  // News: a region that names an address is replaced by the same region of the page there, for as long as that names one.
+  const watch = (region) => setTimeout(() => renew(region), region.dataset.seconds * 1000);
+  const renew = async (region) => {
+    // Nothing is taken away from under a hand that is about to press it.
+    if (document.hidden || region.contains(document.activeElement)) return watch(region);
+    const answer = await fetch(region.dataset.news, { redirect: "manual" }).catch(() => null);
+    if (answer?.type === "opaqueredirect") return location.reload();
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page && page.getElementById(region.id);
+    if (!fresh) return watch(region);
+    region.replaceWith(fresh);
+    fresh.querySelectorAll("time[datetime]").forEach(write);
+    if (fresh.dataset.news) watch(fresh);
+  };
+  document.querySelectorAll("[data-news]").forEach(watch);
 })();
 
 (() => {

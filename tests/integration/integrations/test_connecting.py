@@ -1,5 +1,6 @@
 """Connecting: consent, account, Twikey key, webhook; each step says how it went, and nothing is connected twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -159,3 +160,103 @@ def test_a_deployment_without_client_id_says_so_before_anybody_is_sent_anywhere(
 def test_the_answer_to_a_refusal_at_teamleader_is_a_step_too():
     assert connect.refused("access_denied").reason == "access_denied"
     assert connect.refused("server_error").reason == "consent_refused"
+
+
+def test_how_each_step_went_is_kept_until_somebody_looks_again(scene):
+    scene.add(twikey_key="wrong")
+    assert connect.last_look(scene.services, "bakery") is None
+
+    steps = scene.consent("bakery")
+    kept = connect.last_look(scene.services, "bakery")
+    integrations.change(scene.services, "bakery", {"twikey_key": DEFAULT_API_KEY}, by="cli:an")
+    connect.complete(scene.services, "bakery", by="cli:an")
+    later = connect.last_look(scene.services, "bakery")
+
+    assert list(kept.steps) == steps
+    assert outcome(later.steps) == ALL_WELL
+    assert later.at > kept.at
+
+
+def test_who_comes_a_second_time_with_the_same_state_is_told_for_which_integration_and_nobody_else_is(scene):
+    scene.add()
+    state = scene.begin("bakery")
+    connect.take(scene.services, state, binding=BROWSER)
+
+    with pytest.raises(connect.CannotConnect) as again:
+        connect.take(scene.services, state, binding=BROWSER)
+    with pytest.raises(connect.CannotConnect) as elsewhere:
+        connect.take(scene.services, state, binding="another browser")
+
+    assert (again.value.reason, again.value.integration) == ("consent_unknown", "bakery")
+    assert (elsewhere.value.reason, elsewhere.value.integration) == ("consent_elsewhere", "")
+
+
+def test_of_many_who_finish_at_once_only_one_does(scene):
+    scene.add()
+    state = scene.begin("bakery")
+
+    def take(_: int) -> bool:
+        try:
+            connect.take(scene.services, state, binding=BROWSER)
+        except connect.CannotConnect:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(16))) == 1
+
+
+def test_a_spent_state_is_forgotten_when_its_time_is_over(scene):
+    scene.add()
+    state = scene.begin("bakery")
+    (key,) = scene.services.store.keys("tltw:consent:*")
+    connect.take(scene.services, state, binding=BROWSER)
+
+    assert 0 < scene.services.store.ttl(key) <= connect.CONSENT_LIVES.total_seconds()
+
+
+def test_looking_again_tries_a_login_at_once_that_was_refused_a_moment_ago(scene):
+    scene.add(twikey_key="mended-at-twikey")
+    scene.consent("bakery")
+    scene.twikey.office.default.api_key = "mended-at-twikey"
+
+    assert outcome(connect.complete(scene.services, "bakery", by="cli:an")) == ALL_WELL
+
+
+def test_a_client_secret_that_teamleader_does_not_know_is_a_reason_of_its_own(scene):
+    scene.add(teamleader_client_id="sandbox-client", teamleader_client_secret="wrong")
+
+    assert outcome(scene.consent("bakery")) == [("consent", False, "client_refused")]
+
+
+def test_removing_takes_the_webhook_off_and_says_when_it_could_not(scene):
+    scene.add("bakery")
+    scene.add("garage")
+    scene.consent("bakery")
+    scene.consent("garage", other := scene.account())
+    scene.teamleader.world.tokens.revoke_all(other.id)
+
+    removed = connect.remove(scene.services, "bakery", by="cli:an")
+    barely = connect.remove(scene.services, "garage", by="cli:an")
+
+    assert removed.trouble == ""
+    assert not any(scene.teamleader.world.default.registrations.values())
+    assert "connect again" in barely.trouble
+    assert scene.services.registry.ids() == []
+
+
+def test_a_name_that_is_used_again_begins_without_what_was_seen_before(scene):
+    scene.add()
+    scene.consent("bakery")
+    connect.remove(scene.services, "bakery", by="cli:an")
+    scene.add()
+
+    assert connect.last_look(scene.services, "bakery") is None
+
+
+def test_what_is_not_connected_cannot_be_paused_so_nothing_resumes_it_into_being_active(scene):
+    scene.add()
+
+    with pytest.raises(ValueError, match="not connected yet"):
+        operations.pause(scene.services, "bakery", by="cli:an")
+    assert scene.services.ledger("bakery").state() == "connecting"

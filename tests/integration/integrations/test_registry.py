@@ -46,6 +46,33 @@ def test_all_that_is_wrong_is_named_and_nothing_is_added(scene):
     assert scene.services.integrations() == []
 
 
+def test_every_mistake_is_named_at_once_also_what_only_mapping_and_clients_understand(scene):
+    wrong_ones = {
+        "profile": "12345",
+        "cc_parameter": "email",
+        "default_country": "ZZ",
+        "twikey_url": "https://x:port/creditor",
+    }
+
+    with pytest.raises(OptionsWrong) as wrong:
+        integrations.add(scene.services, "Bakery!", {**wrong_ones, "twikey_key": ""}, by="cli:an")
+
+    assert wrong.value.problems.keys() == {*wrong_ones, "name", "twikey_key"}
+    assert scene.services.registry.ids() == []
+
+
+def test_a_change_that_rests_on_what_is_no_longer_so_is_refused(scene):
+    scene.add()
+    seen = scene.services.integration("bakery").revision
+    integrations.change(scene.services, "bakery", {"profile": "1"}, by="cli:an")
+
+    with pytest.raises(integrations.ChangedMeanwhile):
+        integrations.change(scene.services, "bakery", {"label": "Bakery"}, by="cli:bo", revision=seen)
+    integrations.change(scene.services, "bakery", {"label": "Bakery"}, by="cli:bo", revision=seen + 1)
+
+    assert scene.services.integration("bakery").label == "Bakery"
+
+
 @pytest.mark.parametrize("name", ["", "Bakery", "a b", "x" * 41, "a}", "-a"])
 def test_a_name_that_would_not_fit_into_keys_and_addresses_is_refused(scene, name):
     with pytest.raises(ValueError, match="small letters"):

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from workers.ledger import Cause, Claim, Ledger, Outcome, Story
+from config.keys import NEXT_DUE
+from workers.ledger import Cause, Claim, Ledger, Outcome, Story, due
 from workers.ledger import ledger as ledger_module
 from workers.ledger.ledger import CIRCUIT_LONGEST, CIRCUIT_OPENS_AFTER, CIRCUIT_SHORTEST
 
@@ -227,6 +228,61 @@ def test_a_probe_that_fails_opens_the_circuit_for_longer(ledger, claimed, monkey
     refusal = ledger.claim("contact:1")
     assert refusal.reason == "circuit_open"
     assert timedelta(seconds=3) < refusal.again_at - datetime.now(UTC) <= timedelta(seconds=6)
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_while_one_probes_the_others_come_back_soon_and_not_when_its_lease_would_end(ledger, claimed):
+    ledger.mark("contact:2", WEBHOOK)
+    claimed(ledger)
+
+    refusal = ledger.claim("contact:2")
+
+    assert refusal.reason == "circuit_open"
+    assert refusal.again_at - datetime.now(UTC) < timedelta(seconds=3)
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_the_clock_looks_soon_whether_the_probe_closed_the_circuit(scripts, ledger, claimed, store):
+    claimed(ledger)
+
+    assert due(scripts, most=10, share=10).wake == ()
+
+    looks_again = datetime.fromtimestamp(store.zscore(NEXT_DUE, "acme") / 1000, UTC)
+    assert looks_again - datetime.now(UTC) < timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("opened_and_over")
+def test_after_a_probe_that_failed_nobody_is_said_to_probe_any_more(ledger, claimed, monkeypatch):
+    monkeypatch.setattr(ledger_module, "CIRCUIT_SHORTEST", timedelta(minutes=1))
+    ledger.fail(claimed(ledger), "retry", reason="down", api="twikey", api_failed=True)
+
+    refusal = ledger.claim("contact:1")
+
+    assert refusal.again_at - datetime.now(UTC) > timedelta(seconds=55)
+
+
+@pytest.mark.usefixtures("opened_and_over")
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_probe_that_ends_at_the_other_api_lets_the_next_one_probe_at_once(ledger, claimed, failed):
+    ledger.mark("contact:2", WEBHOOK)
+
+    ledger.fail(claimed(ledger), "retry", reason="down", api="teamleader", api_failed=failed)
+
+    assert claimed(ledger, "contact:2").probing
+
+
+def test_calls_under_way_when_the_circuit_opened_do_not_keep_it_open_for_longer(scripts, ledger, claimed):
+    roomy = Ledger(scripts, "acme")
+    subjects = [f"contact:{number}" for number in range(2, CIRCUIT_OPENS_AFTER + 8)]
+    for subject in subjects:
+        ledger.mark(subject, WEBHOOK)
+
+    for claim in [claimed(roomy, subject) for subject in subjects]:
+        roomy.fail(claim, "retry", reason="down", api="twikey", api_failed=True, delay=MINUTE)
+
+    refusal = ledger.claim("contact:1")
+    assert refusal.reason == "circuit_open"
+    assert refusal.again_at - datetime.now(UTC) <= CIRCUIT_SHORTEST + timedelta(seconds=2)
 
 
 def test_a_circuit_never_opens_for_longer_than_the_longest_time(ledger, claimed, monkeypatch, fail_at_api):

@@ -16,6 +16,8 @@ from config import settings
 from ingress.console import csrf
 from ingress.console.app import create_app
 from workers import operators, passwords, services
+from workers.ledger import Cause, Claim
+from workers.ledger.records import Story
 from workers.operators import Operator, Role
 from workers.services import Services
 
@@ -83,6 +85,15 @@ class House:
         if name:
             assert browser.sign_in(name).status_code == 303
         return browser
+
+    def bury(self, subject: str, reason: str = "refused", **story: Any) -> None:
+        """A dead letter, with a story of its own."""
+        ledger = self.services.ledger("default")
+        ledger.mark(subject, frozenset({Cause.OPERATOR}), event_id="ev_of_" + subject[-4:])
+        claim = ledger.claim(subject)
+        assert isinstance(claim, Claim)
+        event = {"event_id": claim.event_id}
+        ledger.fail(claim, "dead", reason=reason, story=Story(reason, **{**event, **story}))
 
     def operator(self, name: str, role: Role = Role.OPERATOR, *limit: str) -> Operator:
         return operators.add(

@@ -152,7 +152,7 @@ def test_every_mistake_is_told_at_once_beside_its_field_and_what_was_typed_stays
     assert answer.status_code == 422
     text = text_of(answer)
     assert "5 fields need your attention" in text
-    assert answer.text.count('aria-invalid="true"') == 6  # the secret has to be typed again
+    assert answer.text.count('aria-invalid="true"') == 5
     for sentence in (
         "beginning with a letter",
         "ends in /creditor",
@@ -370,7 +370,9 @@ def test_a_wrong_twikey_key_is_mended_in_the_settings_and_looked_at_again(town, 
 
     page = town.connect(admin)
     assert town.steps(page) == ["well", "trouble", "well"]
+    assert "Nearly connected" in text_of(page)
     assert "Twikey does not accept the API key" in text_of(page)
+    assert '<button class="main">Look again' in page.text
     assert 'href="/integrations/garage/settings"' in page.text
 
     revision = str(town.services.integration("garage").revision)

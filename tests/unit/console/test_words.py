@@ -32,10 +32,17 @@ def test_every_key_is_said_in_every_language_with_the_same_gaps(key):
     said = catalogue()[key]
 
     assert said.keys() == LANGUAGES.keys()
-    assert all(isinstance(entry, str) or entry.keys() == {"one", "other"} for entry in said.values())
+    assert all(isinstance(entry, str) or entry.keys() - {"none"} == {"one", "other"} for entry in said.values())
     assert len({frozenset(gaps(entry if isinstance(entry, str) else entry["other"])) for entry in said.values()}) == 1
-    assert len({isinstance(entry, str) for entry in said.values()}) == 1
+    assert len({frozenset({"text"} if isinstance(entry, str) else entry) for entry in said.values()}) == 1
     assert all(form.strip() == form and form for entry in said.values() for form in forms(entry))
+
+
+def test_french_signs_do_not_begin_a_line():
+    french = [form for said in catalogue().values() for form in forms(said["fr"])]
+
+    assert [form for form in french if re.search(r" [:;?!]", form)] == []
+    assert any("\u00a0?" in form for form in french)
 
 
 def test_every_key_that_the_code_names_exists():
@@ -52,7 +59,7 @@ def test_every_key_that_the_code_names_exists():
 def test_every_key_is_said_somewhere():
     """Either it is named, or its last part stands somewhere as a word that is put behind a prefix."""
     workers = Path(ingress.console.__file__).parents[2] / "workers"
-    everything = "\n".join([*SOURCES.values(), *(path.read_text() for path in workers.glob("*.py"))])
+    everything = "\n".join([*SOURCES.values(), *(path.read_text() for path in workers.rglob("*.py"))])
     silent = [key for key in catalogue() if key not in everything and f'"{key.rsplit(".", 1)[1]}"' not in everything]
 
     assert [key for key in silent if not key.startswith((*OF_OTHERS, "error."))] == []
@@ -91,6 +98,12 @@ def test_values_are_escaped_and_markup_stays():
 )
 def test_one_and_many_are_said_as_the_language_does(language, count, said):
     assert Words(language)("time.minutes_ago", count=count) == said
+
+
+def test_nothing_may_have_a_sentence_of_its_own():
+    said = [Words("en")("standing.paused", count=count) for count in (0, 1, 2)]
+
+    assert said == ["Paused. Nothing waits.", "Paused. 1 update waits.", "Paused. 2 updates wait."]
 
 
 def test_numbers_are_written_as_the_language_does():

@@ -1,0 +1,125 @@
+"""Many merchants in one deployment: one that owes much, one whose API hangs and one that is disconnected leave the rest alone."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.deployment import Deployment, wait_for
+from sandbox.merchants import Merchant, add_merchant, registered
+from workers.ledger import Cause
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def merchants(deployment: Deployment) -> Iterator[dict[str, Merchant]]:
+    """Three that are connected; what they left owed at the end is their own affair."""
+    names = ("first", "second", "third")
+    made = {name: add_merchant(deployment, _unused(deployment, name), customers=300) for name in names}
+    registered(deployment, list(made.values()))
+    yield made
+    deployment.teamleader.delete("/faults")
+    for merchant in made.values():
+        account = merchant.ledger.account()
+        assert account.adds_up, (merchant.name, account)
+        merchant.ledger.set_state("paused")
+
+
+def _unused(deployment: Deployment, name: str) -> str:
+    return f"{name}-{len(deployment.services.integrations())}"
+
+
+def arrives(merchant: Merchant, number: int, name: str) -> None:
+    """Edits a customer; its new name must reach Twikey."""
+    merchant.edit(number, name=name)
+    wait_for(f"{name} in Twikey", lambda: name in names_in_twikey(merchant))
+
+
+def names_in_twikey(merchant: Merchant) -> list[str]:
+    ours = {merchant.customer(number) for number in range(300)}
+    return [write["parameters"].get("companyName", "") for write in merchant.writes() if write["customer"] in ours]
+
+
+def test_a_backlog_and_an_api_that_hangs_leave_a_third_merchants_update_alone(merchants):
+    owing, hanging, editing = merchants.values()
+    hanging.hang()
+    hanging.owe(range(30))
+    owing.owe(range(300))
+
+    for number in range(5):
+        arrives(editing, number, f"Third {number}")
+
+    assert owing.ledger.account().pending > 0
+    assert hanging.ledger.account().pending == 30
+
+
+def test_the_budget_of_calls_is_each_merchants_own(deployment, merchants):
+    frugal = add_merchant(deployment, _unused(deployment, "frugal"), customers=100, teamleader_calls_per_minute="12")
+    registered(deployment, [frugal])  # takes calls from the same budget
+    frugal.owe(range(50))
+    wait_for("its budget to be used up", lambda: _calls(frugal) >= 12)
+
+    arrives(merchants["first"], 0, "Not frugal")
+
+    assert _calls(frugal) == 12
+    assert frugal.ledger.account().pending > 0
+
+
+def _calls(merchant: Merchant) -> int:
+    """Calls that count at Teamleader: all but signing in."""
+    requests = merchant.deployment.teamleader.get("/requests", account=merchant.account)["requests"]
+    return sum(not request["path"].startswith("/oauth2") for request in requests)
+
+
+def test_after_a_kill_in_the_middle_of_a_refresh_work_is_held_until_a_person_connects_again(deployment, merchants):
+    lost, other = merchants["first"], merchants["second"]
+    arrives(lost, 0, "Before")
+    gate = {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1}
+    deployment.teamleader.post("/gates", gate)
+    deployment.teamleader.post("/tokens/expire", account=lost.account)
+    lost.edit(0, name="Held 0")
+    wait_for("the refresh to be granted", lambda: deployment.teamleader.get("/gates")["gates"][0]["waiting"])
+
+    worker = deployment.supervisor.pid("worker")
+    assert worker
+    os.kill(worker, signal.SIGKILL)
+    deployment.teamleader.delete("/gates")
+    wait_for("it to be found out", lambda: lost.ledger.state() == "reconnect_needed", seconds=100)
+    for number in range(1, 4):
+        lost.edit(number, name=f"Held {number}")
+    wait_for("the edits to be kept", lambda: lost.ledger.account().pending == 4)
+
+    arrives(other, 0, "Not disturbed")
+    assert lost.ledger.dead_count() == 0
+    assert told(deployment, lost) == 1
+
+    lost.reconnect()
+    held = {f"Held {number}" for number in range(4)}
+    wait_for("everything that was held", lambda: held <= set(names_in_twikey(lost)), seconds=30)
+    assert lost.ledger.state() == "active"
+    assert told(deployment, lost) == 1
+
+
+def test_access_that_was_revoked_holds_the_work_and_connecting_again_catches_up(deployment, merchants):
+    revoked = merchants["first"]
+    arrives(revoked, 0, "Before")
+    revoked.revoke()
+
+    revoked.edit(0, name="Edited meanwhile")
+    wait_for("it to be found out", lambda: revoked.ledger.state() == "reconnect_needed")
+    revoked.ledger.mark(revoked.subject(1), frozenset({Cause.OPERATOR}))
+    assert revoked.ledger.dead_count() == 0
+    assert told(deployment, revoked) == 1
+
+    revoked.reconnect()
+    wait_for("everything that was held", lambda: revoked.ledger.account().pending == 0)
+    assert "Edited meanwhile" in names_in_twikey(revoked)
+
+
+def told(deployment: Deployment, merchant: Merchant) -> int:
+    """How often our processes told people that this merchant must connect again."""
+    logs = [log.read_text() for log in (deployment.folder / "logs").glob("*.log")]
+    lines = [line for log in logs for line in log.splitlines() if "until a person reconnects" in line]
+    return sum(f'"{merchant.name}"' in line for line in lines)

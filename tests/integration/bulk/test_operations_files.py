@@ -1,0 +1,113 @@
+"""What an operator does with files: noted who did it, one job for two operators, nothing left lying about."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bulk.test_export import files
+from tests.integration.bulk.test_import import table
+from tests.integration.bulk.town import INTEGRATION, Town
+from workers import audit, operations_files
+from workers.bulk.csv_files import Unreadable
+from workers.bulk.housekeeping import expire_files
+
+
+def notes(town: Town) -> list[tuple[str, str, str]]:
+    found = [(one.by, one.what, one.subject) for one in audit.entries(town.store, integration=INTEGRATION)]
+    return [note for note in found if note[1].split()[0] in ("export", "import", "file")][::-1]
+
+
+def test_two_operators_who_start_an_export_get_one(town: Town) -> None:
+    one = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    two = operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="operator:jan")
+
+    assert (one.is_new, two.is_new) == (True, False)
+    assert one.job.run == two.job.run
+    assert notes(town) == [("cli:els", "export started", one.job.run)]
+
+
+def test_what_is_fetched_and_removed_is_noted(town: Town) -> None:
+    operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    file_id = str(town.run("export").result["file"])
+
+    file, content = operations_files.open_file(town.services, INTEGRATION, file_id, by="operator:jan")
+    content.close()
+    operations_files.remove_file(town.services, INTEGRATION, file_id, by="operator:jan")
+
+    assert file.rows > 50
+    assert notes(town)[1:] == [("operator:jan", "file downloaded", file_id), ("operator:jan", "file removed", file_id)]
+    assert files(town).all() == []
+
+
+def test_files_are_checked_before_anything_starts(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Goed"}, {"customerNumber": "2", "email": "fout"}))
+
+    checked = operations_files.check_import(town.services, INTEGRATION, [path])
+
+    assert (checked.rows, checked.good) == (2, 1)
+    assert [(row.file, row.line, row.number) for row in checked.refused] == [("rows.csv", 3, "2")]
+    assert checked.files[0].missing == ()
+    assert operations_files.plan_import(town.services, INTEGRATION, checked, dry_run=True).total == 1
+    assert town.jobs.look(INTEGRATION, "import") is None
+
+
+def test_a_second_import_does_not_mix_with_the_first(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Een"}))
+    first = operations_files.check_import(town.services, INTEGRATION, [path])
+    path.write_text(table({"customerNumber": "2", "lastname": "Twee"}))
+    second = operations_files.check_import(town.services, INTEGRATION, [path])
+
+    operations_files.start_import(town.services, INTEGRATION, first, dry_run=False, by="cli:els")
+    started = operations_files.start_import(town.services, INTEGRATION, second, dry_run=False, by="operator:jan")
+    town.run("import")
+
+    assert not started.is_new
+    assert started.job.by == "cli:els"
+    assert list(town.twikey.office.default.customers) == ["1"]
+    assert list((files(town).folder / "work").iterdir()) == []
+
+
+def test_files_that_cannot_be_understood_leave_nothing_behind(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"customerNumber,l\r\n1,nl\r\n" + "2,é".encode("latin-1"))
+
+    with pytest.raises(Unreadable, match="line 2"):
+        operations_files.check_import(town.services, INTEGRATION, [path])
+
+    assert list((files(town).folder / "work").iterdir()) == []
+
+
+def test_housekeeping_keeps_what_a_job_works_on_and_clears_the_rest(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Een"}))
+    started = operations_files.check_import(town.services, INTEGRATION, [path])
+    forgotten = operations_files.check_import(town.services, INTEGRATION, [path])
+    operations_files.start_import(town.services, INTEGRATION, started, dry_run=False, by="cli:els")
+    removed = town.services.settings.files_dir / "removed-integration"
+    removed.mkdir()
+    long_ago = time.time() - 2 * 86_400
+    for name in (started.desk, forgotten.desk):
+        os.utime(files(town).workspace(name), (long_ago, long_ago))
+
+    expire_files(town.services)
+
+    assert [path.name for path in (files(town).folder / "work").iterdir()] == [started.desk]
+    assert not removed.exists()
+    assert town.run("import").state == "done"
+
+
+def test_files_expire_by_the_clock_and_that_is_noted(town: Town) -> None:
+    operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    file_id = str(town.run("export").result["file"])
+    file = files(town).get(file_id)
+    old = file.to_json().replace(file.expires_at.isoformat(" "), "2020-01-01 00:00:00+00:00")
+    town.store.hset(files(town).keys.files, file_id, old)
+
+    expire_files(town.services)
+
+    assert files(town).all() == []
+    assert notes(town)[-1] == ("service", "file expired", file_id)

@@ -1,0 +1,112 @@
+"""Writers that are no workers: while a customer is lent nobody else writes it, and nothing that happens meanwhile is lost."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from workers.ledger import Cause, Claim, Ledger, Loan, Outcome, Refusal, due
+
+WEBHOOK = frozenset({Cause.WEBHOOK})
+
+
+@pytest.fixture
+def lent(ledger: Ledger) -> Loan:
+    loan = ledger.borrow("contact:1")
+    assert isinstance(loan, Loan)
+    return loan
+
+
+def test_a_customer_nobody_heard_of_can_be_lent_and_leaves_no_trace(ledger, lent):
+    assert ledger.still_lent(lent, writes=True) == "mine"
+    assert ledger.give_back(lent) == "mine"
+
+    assert ledger.look("contact:1") is None
+    assert ledger.account().accepted == 0
+
+
+def test_a_worker_is_refused_while_it_is_lent_and_let_in_at_once_afterwards(ledger, lent):
+    ledger.mark("contact:1", WEBHOOK)
+    refusal = ledger.claim("contact:1")
+
+    ledger.give_back(lent)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "leased"
+    assert due(ledger.scripts, most=10, share=10).wake == (("acme", "contact:1"),)
+    assert isinstance(ledger.claim("contact:1"), Claim)
+
+
+def test_an_event_during_a_loan_that_never_comes_back_is_due_at_its_end(ledger, hasty):
+    loan = hasty.borrow("contact:1")
+    assert isinstance(loan, Loan)
+    kept = Ledger(ledger.scripts, "acme", lease=timedelta(milliseconds=60))
+    kept.still_lent(loan, writes=True)
+
+    ledger.mark("contact:1", WEBHOOK)
+
+    assert ledger.account().pending == 1
+    time.sleep(0.08)
+    assert due(ledger.scripts, most=10, share=10).wake == (("acme", "contact:1"),)
+    claim = ledger.claim("contact:1")
+    assert isinstance(claim, Claim)
+    assert claim.must_write  # the borrower may be slow and still write
+
+
+def test_it_is_not_lent_while_a_worker_has_it_or_another_borrower(ledger, claimed, lent):
+    ledger.mark("contact:2", WEBHOOK)
+    claimed(ledger, "contact:2")
+
+    assert ledger.borrow("contact:1") == "leased"
+    assert ledger.borrow("contact:2") == "leased"
+
+
+def test_a_borrower_that_was_overtaken_is_told_before_it_writes(ledger, hasty):
+    loan = hasty.borrow("contact:1")
+    assert isinstance(loan, Loan)
+    time.sleep(0.003)
+    other = ledger.borrow("contact:1")
+
+    assert isinstance(other, Loan)
+    assert ledger.still_lent(loan, writes=True) == "lost"
+    assert ledger.give_back(loan) == "lost"
+    assert ledger.still_lent(other, writes=True) == "mine"
+
+
+def test_after_a_write_by_a_borrower_the_next_event_writes_whatever_was_written_last(ledger, claimed):
+    ledger.mark("contact:1", WEBHOOK)
+    ledger.commit(claimed(ledger), Outcome.SYNCED, fingerprint="v1")
+    loan = ledger.borrow("contact:1")
+    assert isinstance(loan, Loan)
+
+    ledger.still_lent(loan, writes=False)
+    ledger.give_back(loan)
+    ledger.mark("contact:1", WEBHOOK)
+    only_read = claimed(ledger)
+    ledger.commit(only_read, Outcome.UNCHANGED, fingerprint="v1")
+    loan = ledger.borrow("contact:1")
+    ledger.still_lent(loan, writes=True)
+    ledger.give_back(loan)
+    ledger.mark("contact:1", WEBHOOK)
+
+    assert only_read.fingerprint == "v1"
+    assert claimed(ledger).fingerprint == ""
+
+
+def test_nothing_is_lent_while_the_integration_is_held_or_twikey_wants_a_pause(ledger, lent):
+    ledger.give_back(lent, twikey_wants_none_for=timedelta(milliseconds=50))
+    paused = ledger.borrow("contact:1")
+    time.sleep(0.06)
+    ledger.set_state("paused")
+
+    assert paused == "paused"
+    assert ledger.borrow("contact:1") == "held"
+    assert ledger.still_lent(lent, writes=True) == "lost"
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(ledger, lent):
+    ledger.give_back(lent, twikey_wants_none_for=timedelta(seconds=60))
+    ledger.give_back(lent, twikey_wants_none_for=timedelta(milliseconds=1))
+    time.sleep(0.003)
+
+    assert ledger.borrow("contact:1") == "paused"

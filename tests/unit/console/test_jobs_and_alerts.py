@@ -1,0 +1,131 @@
+"""Work on whole accounts and alerts in the console."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.console.conftest import text_of
+from workers import operations_alerts
+from workers.alerts.kinds import Kind
+from workers.bulk.jobs import Jobs, Step
+from workers.operations_alerts import Tried
+
+JOBS = "/integrations/default/jobs"
+
+
+def test_a_job_is_planned_started_paused_resumed_and_stopped(house):
+    house.services.ledger("default").set_auto_update(True)
+    browser = house.browser("the-operator")
+
+    plan = text_of(browser.post(f"{JOBS}/invoices/plan", {"days": "14"}))
+    said = []
+    for path, form in (
+        ("start", {"days": "14"}),
+        ("start", {}),
+        *(("turn", {"act": act}) for act in ("pause", "pause", "resume", "cancel", "cancel")),
+    ):
+        said.append(text_of(browser.get(browser.post(f"{JOBS}/invoices/{path}", form).location)))
+
+    assert "at least 1" in plan
+    for sentence, page in zip(
+        (
+            "It has begun",
+            "under way already",
+            "It pauses",
+            "changed nothing",
+            "It goes on",
+            "It stops",
+            "changed nothing",
+        ),
+        said,
+        strict=True,
+    ):
+        assert sentence in page
+    job = Jobs(house.store).look("default", "invoices")
+    assert (job.state, job.by, dict(job.parameters)) == ("cancelled", "operator:the-operator", {"days": 14})
+
+
+def test_a_page_looks_for_news_only_while_something_runs_and_does_so_without_scripts_too(house):
+    browser = house.browser("the-viewer")
+    quiet = browser.get(JOBS).text
+    Jobs(house.store).start("default", "drift", {}, by="cli:test")
+
+    busy = browser.get(JOBS).text
+
+    assert "data-news" not in quiet
+    assert "http-equiv" not in quiet
+    assert f'data-news="{JOBS}/news"' in busy
+    assert f'<noscript><meta http-equiv="refresh" content="3; url={JOBS}/news"></noscript>' in busy
+    assert "<button" not in busy.split("<main")[1].split("</main>")[0]
+
+
+def test_progress_result_and_report_are_shown(house):
+    jobs = Jobs(house.store)
+    jobs.start("default", "replay", {"total": 8}, by="operator:an")
+    turn = jobs.take("default", "replay")
+    result = {"replayed": 3, "not_dead": 0, "customers": {"synced": 2}}
+    lines = [{"subject": "company:1", "reason": "refused", "sentence": "<b>no</b>"}]
+    jobs.commit(turn, Step(cursor={}, done=2, total=8, result=result, lines=lines), keep=True)
+
+    page = house.browser("the-viewer").get(f"{JOBS}/replay")
+
+    assert '<progress max="8" value="2"' in page.text
+    assert "brought over 2" in text_of(page)
+    assert "not_dead" not in page.text
+    assert "&lt;b&gt;no&lt;/b&gt;" in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("nothing/turn", {"act": "pause"}, 400),
+        ("sweep/turn", {"act": "explode"}, 400),
+        ("replay/start", {}, 400),
+        ("x/plan", {}, 400),
+    ],
+)
+def test_what_does_not_exist_is_refused(house, path, form, status):
+    assert house.browser("the-admin").post(f"{JOBS}/{path}", form).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "why"), [("sweep", {}, "updates are off"), ("invoices", {"days": "9999"}, "from 1 to 365")]
+)
+def test_what_cannot_be_started_says_why(house, kind, form, why):
+    browser = house.browser("the-operator")
+
+    answer = browser.post(f"{JOBS}/{kind}/start", form)
+
+    assert why in text_of(browser.get(answer.location))
+
+
+# -- alerts ----------------------------------------------------------------------------------------------
+
+
+def test_alerts_say_that_nothing_is_open_and_name_the_channels(house):
+    text = text_of(house.browser("the-viewer").get("/alerts"))
+
+    assert "Nothing is open." in text
+    assert "log" in text
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_alert_is_shown_with_what_to_do(house, kind, monkeypatch):
+    now = datetime.now(UTC)
+    alert = operations_alerts.Alert(kind=kind, integration="default", since=now, noticed=now, seen=now, number=3)
+    monkeypatch.setattr(
+        operations_alerts, "view", lambda services: operations_alerts.AlertsView(open=(alert,), channels=(), told=())
+    )
+
+    assert f"docs/runbook.md#{kind}" in text_of(house.browser("the-viewer").get("/alerts"))
+
+
+def test_an_admin_sends_a_test_and_sees_which_channel_failed(house, monkeypatch):
+    tried = [Tried("log", sent=True), Tried("email", sent=False, why="no answer")]
+    monkeypatch.setattr(operations_alerts, "try_channels", lambda services: tried)
+
+    text = text_of(house.browser("the-admin").post("/alerts/test"))
+
+    assert "log: the test was sent." in text
+    assert "email: the test was not sent. no answer" in text
+    assert "Send a test" not in text_of(house.browser("the-operator").get("/alerts"))

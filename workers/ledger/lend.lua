@@ -1,0 +1,31 @@
+-- lend: somebody who is no worker (an import) wants to be the only one that writes the customer, owed or not.
+-- Workers are refused meanwhile like by another worker's lease, and the books do not move.
+-- ARGV: integration, subject, token, lease ms, 'borrow' | 'keep' | 'return', 1 if a write follows, ms for which Twikey wants no calls
+-- KEYS[10]: pause of Twikey
+-- Answers 'mine', 'leased', 'lost', 'paused' or 'held' (the integration is not active).
+local token, lease, what, writes, pause = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
+
+if what == 'return' then
+  if pause > 0 and now + pause > tonumber(redis.call('GET', KEYS[10]) or '0') then
+    redis.call('SET', KEYS[10], now + pause, 'PX', pause)
+  end
+  if get('t') ~= token then return 'lost' end
+  redis.call('HDEL', SUBJECT, 't', 'l')
+  -- What came meanwhile, or had to wait for us, is done at once.
+  if get('w') then schedule(now) end
+  return 'mine'
+end
+
+if what == 'keep' and get('t') ~= token then return 'lost' end
+if (redis.call('HGET', OPTIONS, 'state') or 'active') ~= 'active' then return 'held' end
+if tonumber(redis.call('GET', KEYS[10]) or '0') > now then return 'paused' end
+if what == 'borrow' then
+  if number('l') > now then return 'leased' end
+  -- As at a claim: whoever held it was killed, or is slow and may still write.
+  if get('t') and get('w') then redis.call('HSET', SUBJECT, 'v', '1') end
+  redis.call('HSET', SUBJECT, 't', token)
+end
+redis.call('HSET', SUBJECT, 'l', now + lease)
+-- What Twikey holds from now on is the borrower's: the next event must write, whatever was written last.
+if writes then redis.call('HDEL', SUBJECT, 'h') end
+return 'mine'
