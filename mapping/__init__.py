@@ -1,6 +1,7 @@
 """Turns a Teamleader customer into what Twikey is told about it; pure, it reads and writes nothing."""
 
 from mapping.customer import MappingSettings, Remark, TwikeyCustomer, Variant
+from mapping.entered import entered, name_of
 from mapping.errors import CannotMap, Problem
 from mapping.mapper import Kind, customer_number, fingerprint, map_customer
 
@@ -13,6 +14,8 @@ __all__ = [
     "TwikeyCustomer",
     "Variant",
     "customer_number",
+    "entered",
     "fingerprint",
     "map_customer",
+    "name_of",
 ]

@@ -1,14 +1,22 @@
 """What an operator can do about one customer. The command line and the console call these and nothing else."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from mapping import CannotMap, Kind, customer_number
 from workers import audit
+from workers.clients.errors import ApiFailure, NotFound
+from workers.customer import Judged, Sides, judge, kind_of, sides
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
 from workers.services import Services
+from workers.sync.run import Tools
 
+T = TypeVar("T")
 OWED = "owed"
+LOOK_EVERY = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,85 @@ class CustomerStory:
     subject: str
     state: SubjectState | None
     lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerView:
+    """Everything about one customer. `number`: its number at Twikey, or empty when it can have none.
+
+    `failures`: why a side could not be asked; the rest is there all the same.
+    """
+
+    subject: str
+    kind: Kind
+    id: str
+    number: str
+    auto_update: bool
+    story: CustomerStory
+    sides: Sides
+    judged: Judged
+    failures: tuple[ApiFailure, ...] = ()
+
+
+def look(services: Services, integration: str, subject: str, *, live: bool = True) -> CustomerView:
+    """One customer: what the ledger knows and, with `live`, what both sides say now (one call each). Writes nothing."""
+    tools, known = services.tools(integration), story(services, integration, subject)
+    auto_update = tools.ledger.auto_update()
+    kind, customer_id = kind_of(subject), subject.partition(":")[2]
+    number = _number(customer_id, tools)
+    seen, failures = _ask(tools, kind, customer_id, number, auto_update) if live else (Sides(), ())
+    return CustomerView(
+        subject=subject,
+        kind=kind,
+        id=customer_id,
+        number=number,
+        auto_update=auto_update,
+        story=known,
+        sides=seen,
+        judged=judge(known.state, seen, auto_update=auto_update),
+        failures=failures,
+    )
+
+
+def _ask(
+    tools: Tools, kind: Kind, customer_id: str, number: str, auto_update: bool
+) -> tuple[Sides, tuple[ApiFailure, ...]]:
+    document, no_document = _tried(lambda: tools.teamleader.customer(kind, customer_id))
+    in_twikey, no_twikey = _tried(lambda: tools.twikey.get(number)) if number else (None, None)
+    seen = sides(
+        kind,
+        document,
+        in_twikey,
+        asked_twikey=bool(number) and no_twikey is None,
+        auto_update=auto_update,
+        settings=tools.mapping,
+    )
+    if isinstance(no_document, NotFound):
+        seen, no_document = replace(seen, in_teamleader=False), None
+    return seen, tuple(failure for failure in (no_document, no_twikey) if failure is not None)
+
+
+def _tried(ask: Callable[[], T]) -> tuple[T | None, ApiFailure | None]:
+    """One side that does not answer takes nothing from the other."""
+    try:
+        return ask(), None
+    except ApiFailure as failure:
+        return None, failure
+
+
+def _number(customer_id: str, tools: Tools) -> str:
+    try:
+        return customer_number(customer_id, tools.mapping.customer_number_prefix)
+    except CannotMap:
+        return ""
+
+
+def wait_for_end(services: Services, integration: str, subject: str, *, most: timedelta) -> SubjectState | None:
+    """Waits until nothing is owed to a customer, for a while; answers how it stands then."""
+    ledger, ends = services.ledger(integration), time.monotonic() + most.total_seconds()
+    while (state := ledger.look(subject)) and state.owed and time.monotonic() < ends:
+        time.sleep(LOOK_EVERY.total_seconds())
+    return state
 
 
 def story(services: Services, integration: str, subject: str) -> CustomerStory:
