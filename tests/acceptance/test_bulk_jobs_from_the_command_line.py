@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -105,6 +106,7 @@ def test_ctrl_c_only_stops_looking(deployment: Deployment):
         text=True,
     )
     wait_for("the middle of it", lambda: deployment.teamleader.get("/gates")["gates"][0]["waiting"], seconds=30)
+    time.sleep(2)  # it follows the job by now, and will for as long as the gate is shut
 
     command.send_signal(signal.SIGINT)
     out, _ = command.communicate(timeout=30)

@@ -25,7 +25,7 @@ def profile(deployment: Deployment, customer_id: str) -> dict[str, str]:
 
 
 def test_a_round_trip_is_what_a_sync_would_have_done_for_every_awkward_customer(deployment: Deployment, tltw, tmp_path):
-    contents = export(tltw, tmp_path / "all.zip", "--full")
+    contents = export(tltw, tmp_path / "all.zip", "--full", "--yes")
     for one in CHARACTERS:
         deployment.client.delete(f"{deployment.twikey.url}/_sandbox/customers/{one.id}")
 

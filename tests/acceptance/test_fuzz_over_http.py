@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from config.webhook_address import webhook_token
-from sandbox.deployment import Deployment
+from sandbox.deployment import Deployment, wait_for
 from sandbox.teamleader.world import DEFAULT_ACCOUNT
+from workers import operations_bulk
 
 pytestmark = pytest.mark.processes
 
@@ -108,7 +109,13 @@ class Attacker:
 @pytest.fixture(scope="module")
 def attacker(running: Deployment) -> Any:
     one = Attacker(running)
+    # Whatever is accepted meanwhile is to be the attacker's doing: no sweep may begin beside it.
+    operations_bulk.start_sweep(running.services, "default", by="test")
+    operations_bulk.turn(running.services, "default", "sweep", "pause", by="test")
+    wait_for("the sweep to rest", lambda: operations_bulk.job(running.services, "default", "sweep").state == "paused")
+    wait_for("everything owed to be done", running.settled, seconds=60)
     yield one
+    operations_bulk.turn(running.services, "default", "sweep", "cancel", by="test")
     one.close()
     for name, counts in one.answers.items():
         shown = ", ".join(f"{count} x {status or 'hung up'}" for status, count in sorted(counts.items()))

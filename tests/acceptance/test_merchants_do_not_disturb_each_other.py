@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.deployment import Deployment, wait_for
+from sandbox.deployment import Deployment, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
 from workers.ledger import Cause
 
 pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One of its own: merchants that were left paused, and tokens that were revoked, are nobody else's affair."""
+    with deploy(tmp_path_factory.mktemp("tltw", numbered=True)) as own:
+        yield own
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_doctor_is_content_with_a_healthy_deployment(deployment: Deployment, tlt
     for letter in deployment.services.ledger("default").dead_letters():
         tltw("dead-letters", "discard", letter.subject, "--why", "left by another test")
 
-    result = tltw("doctor", "--json")
+    result = tltw("doctor", "--integration", "default", "--json")
 
     assert result.code == 0, result
     assert {check["name"] for check in result.json} >= {"settings", "store", "teamleader", "twikey", "books"}

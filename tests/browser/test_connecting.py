@@ -85,7 +85,7 @@ def test_a_newcomer_connects_a_merchant_switches_on_and_an_edit_arrives(newcomer
     wait_for("the edit to be in their own Twikey", lambda: in_their_twikey(deployment, merchant) == edit["name"])
     assert deployment.in_twikey(merchant.company) is None
     page.get_by_role("link", name="State").click()
-    expect(page.locator("main")).to_contain_text("Everybody is in sync")
+    expect(page.locator("main")).to_contain_text("The one customer is in sync")
 
 
 def test_without_scripts_every_step_has_its_button(visit: Visit, console, merchant):

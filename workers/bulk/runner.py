@@ -138,8 +138,9 @@ class Runner:
         if isinstance(verdict, Stop):
             self._end(verdict, failure, turn)
             return
-        if verdict.state:
-            self.services.ledger(job.integration).change_state(before="active", after=verdict.state)
+        ledger = self.services.ledger(job.integration)
+        if verdict.state and ledger.change_state(before="active", after=verdict.state):
+            log.error("Credentials are refused; work is held until a person reconnects.")
         self.jobs.wait(
             turn, reason=verdict.reason, sentence=verdict.sentence, delay=verdict.delay, failed=verdict.failed
         )
