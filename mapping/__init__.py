@@ -4,6 +4,7 @@ from mapping.customer import MappingSettings, Remark, TwikeyCustomer, Variant
 from mapping.entered import entered, name_of
 from mapping.errors import CannotMap, Problem
 from mapping.mapper import Kind, customer_number, fingerprint, map_customer
+from mapping.typed import form_fields, read_typed, suggested
 
 __all__ = [
     "CannotMap",
@@ -16,6 +17,9 @@ __all__ = [
     "customer_number",
     "entered",
     "fingerprint",
+    "form_fields",
     "map_customer",
     "name_of",
+    "read_typed",
+    "suggested",
 ]

@@ -81,7 +81,7 @@ def sides(
         name=name_of(kind, document),
         in_teamleader=True,
         in_twikey=known,
-        rows=tuple(row for row in rows if row.teamleader or row.ours or row.twikey),
+        rows=tuple(row for row in rows if row.teamleader or row.ours or row.twikey or row.remarks),
         problems=problems,
         web_url=_safe(document.get("web_url")),
         updated_at=customer.source_updated_at if customer else None,
@@ -154,14 +154,14 @@ class Judged:
     since: datetime | None = None
 
 
-def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool) -> Judged:
+def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, now: datetime) -> Judged:
     """The one thing that matters most about a customer now."""
     if state is not None and state.story is not None:
         return Judged(level=Level.TROUBLE, what="dead", since=state.ended)
     if seen.in_teamleader is False:
         return Judged(level=Level.OFF, what="gone")
     if state is not None and state.owed:
-        return _owed(state)
+        return _owed(state, now)
     if seen.problems:
         return Judged(level=Level.LOOK, what="cannot_map", count=len(seen.problems))
     if seen.in_twikey is False:
@@ -175,9 +175,15 @@ def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool) -> Judg
     return Judged(level=Level.WELL, what="equal", since=state.synced if state else None)
 
 
-def _owed(state: SubjectState) -> Judged:
-    if state.attempts:
-        return Judged(level=Level.LOOK, what="trying", count=state.attempts, since=state.wanted_since)
+def failed_attempts(state: SubjectState, now: datetime) -> int:
+    """An attempt is counted when it begins, and one that is under way has not failed."""
+    under_way = state.leased_until is not None and state.leased_until > now
+    return max(state.attempts - under_way, 0)
+
+
+def _owed(state: SubjectState, now: datetime) -> Judged:
+    if failed := failed_attempts(state, now):
+        return Judged(level=Level.LOOK, what="trying", count=failed, since=state.wanted_since)
     return Judged(level=Level.WELL, what="on_the_way", since=state.wanted_since)
 
 

@@ -128,6 +128,7 @@ def _sentence(state: SubjectState | None) -> str:
     if state.story:
         return f"It could not be done: {state.story.sentence}\nSee: tltw dead-letters show {state.subject}"
     sentences = {
+        "": "Nothing was brought over by us yet.",
         "synced": "Twikey has the customer as it is in Teamleader now.",
         "unchanged": "Twikey had everything already.",
         "gone": "This customer no longer exists in Teamleader; Twikey was left as it is.",

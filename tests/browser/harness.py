@@ -38,6 +38,10 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PAGES: Mapping[str, str] = {
     "overview": "/",
     "integration": "/integrations/default",
+    "customers": "/integrations/default/customers",
+    "customers-found": "/integrations/default/customers?q=bakkerij",
+    "customers-nobody": "/integrations/default/customers?q=zzzzzz",
+    "customers-away": "/integrations/bakery/customers?q=bakkerij",
     "connect": "/connect",
     "connection": "/integrations/bakery/connection",
     "connection-denied": "/integrations/bakery/connection?refused=access_denied",
