@@ -51,6 +51,8 @@ def fill(deployment: Deployment) -> str:
     """Some life: customers in sync, one that needs somebody, operators; answers the password of the admin."""
     life.fill(deployment)
     wait_for("everything to be done", deployment.settled, seconds=90)
+    for one in (FRESH, LONG):  # whom the pages of adding show
+        deployment.twikey.delete(f"/customers/{one.partition(':')[2]}")
     add_merchants(deployment)
     add_files(deployment)
     deployment.add_operator("the-viewer", Role.VIEWER)
