@@ -147,6 +147,15 @@ def check(services: Services, integration: str, subject: str, typed: Mapping[str
     return read_typed(kind_of(subject), number, typed, tools.mapping, full=tools.ledger.auto_update())
 
 
+def problems(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> tuple[Problem, ...]:
+    """All that is wrong with what was typed. Asks nobody."""
+    try:
+        check(services, integration, subject, typed)
+    except CannotMap as cannot:
+        return cannot.problems
+    return ()
+
+
 class _NotOurs(Exception):
     """The loan is over, or nothing may be written now."""
 
