@@ -80,7 +80,7 @@ class HeaderWrong(MappingError):
 
 def defuse(text: str) -> str:
     """The text as no spreadsheet runs it: an apostrophe before whatever begins like a formula."""
-    if text[:1].isalnum() and text.isprintable() and ";" not in text:
+    if not text or (text[:1].isalnum() and text.isprintable() and ";" not in text):
         return text  # what nearly every text is; the pattern is slow
     return _TO_DEFUSE.sub(r"\1'", text)
 

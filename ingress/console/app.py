@@ -24,6 +24,7 @@ from ingress.console.pages import (
     customer,
     customers,
     dead_letters,
+    files,
     integration,
     jobs,
     operators,
@@ -45,6 +46,7 @@ PAGES: tuple[Pages, ...] = (
     add_customer.pages,
     dead_letters.pages,
     jobs.pages,
+    files.pages,
     alerts.pages,
     connection.pages,
     switches.pages,
@@ -54,7 +56,7 @@ PAGES: tuple[Pages, ...] = (
     operators.pages,
     account.pages,
 )
-# A page that takes more raises it for itself: request.max_content_length.
+# A page that takes more says so: `Need.most_bytes`.
 FORM_BYTES = 64 * 1024
 
 
@@ -89,6 +91,7 @@ def _tell_templates(app: Flask, pages: Sequence[Pages]) -> None:
         ago=lambda at: _here().words.ago(at),
         number=lambda value: _here().words.number(value),
         span=lambda duration: _here().words.span(duration),
+        size=lambda bytes_: _here().words.size(bytes_),
         csrf=_csrf,
         static=_static(app),
         languages=LANGUAGES,

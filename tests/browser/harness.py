@@ -3,13 +3,16 @@
 Playwright downloads no browser of its own here: it takes the `chromium` of the machine.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Literal
+from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -18,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sandbox.deployment import Deployment
 from sandbox.world import character
-from workers import connect, integrations
+from workers import connect, integrations, operations_files
 from workers.ledger import Cause, Claim, Story
 
 # Nothing that reaches beyond this machine; --no-sandbox because tests may run as root.
@@ -74,6 +77,9 @@ PAGES: Mapping[str, str] = {
     "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
     "jobs": "/integrations/default/jobs",
     "job": "/integrations/default/jobs/sweep",
+    "files": "/integrations/default/files",
+    "files-none": "/integrations/bakery/files",
+    "import-rows": "/integrations/default/files/import/import_to-look-at",
     "alerts": "/alerts",
     "audit": "/audit",
     "operators": "/operators",
@@ -81,6 +87,36 @@ PAGES: Mapping[str, str] = {
     "account": "/account",
     "not-found": "/nowhere",
 }
+
+
+ROWS = """\
+customerNumber;lastname;email;l;mobile;Saldo
+K.1;Peeters;an@example.com;nl;0475/12.34.56;12
+K.2;Janssens;geen adres;turkish;;0
+;Zonder nummer;;nl;;0
+"""
+
+
+def add_files(deployment: Deployment) -> None:
+    """A shared file, and rows that wait to be imported under an address that is known."""
+    services = deployment.services
+    made = services.settings.files_dir / "made"
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_bytes(b"a file to look at, not to open")
+    operations_files.files_of(services, "default").add(
+        made,
+        file_id="file_to-look-at",
+        name="customers-default-20260102-0930-full.zip",
+        kind="export",
+        rows=12_345,
+        by="operator:an.peeters@boekhouding-van-der-linden.be",
+        now=datetime.now(UTC),
+    )
+    with (
+        mock.patch("workers.operations_files.token_urlsafe", return_value="to-look-at"),
+        operations_files.taken_in(services, "default", [("klanten.csv", io.BytesIO(ROWS.encode()))]) as paths,
+    ):
+        operations_files.check_import(services, "default", paths)
 
 
 def add_merchants(deployment: Deployment) -> None:

@@ -12,7 +12,12 @@ from workers.ledger import Cause, Ledger, Outcome, Story
 from workers.operators import Role
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
-NOW_MS = round(time.time() * 1000)
+
+
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
 OPTIONS = {"twikey_url": "https://acme.twikey.com/api/creditor", "twikey_key": "token", "auto_update": "on"}
 
 
@@ -78,8 +83,8 @@ def test_a_dead_letter_makes_it_red_and_says_what_to_do(ledger, look):
 
 def test_what_waits_too_long_says_since_when_and_who_is_away(house, ledger, look):
     ledger.mark("company:1", WEBHOOK)
-    house.store.hset(ledger.keys.subject("company:1"), "f", NOW_MS - 12 * 60_000)
-    house.store.hset(ledger.keys.circuit("twikey"), "u", NOW_MS + 60_000)
+    house.store.hset(ledger.keys.subject("company:1"), "f", now_ms() - 12 * 60_000)
+    house.store.hset(ledger.keys.circuit("twikey"), "u", now_ms() + 60_000)
 
     text = text_of(look())
 
@@ -113,9 +118,9 @@ def test_a_day_without_anything_says_so_instead_of_drawing_nothing(ledger, look)
 
 def test_the_connection_is_told_without_asking_teamleader(house, ledger, look):
     unknown = text_of(look())
-    house.store.set(ledger.keys.registration, f"{NOW_MS - 3 * 3_600_000} company.updated")
+    house.store.set(ledger.keys.registration, f"{now_ms() - 3 * 3_600_000} company.updated")
     refused = text_of(look())
-    house.store.set(ledger.keys.registration, str(NOW_MS - 3 * 3_600_000))
+    house.store.set(ledger.keys.registration, str(now_ms() - 3 * 3_600_000))
     complete = text_of(look())
 
     assert "Not signed in at Teamleader yet." in unknown
@@ -132,7 +137,7 @@ def test_a_token_that_cannot_be_read_is_no_token_and_no_error(house, ledger, loo
 
 def test_the_clock_and_the_store_are_told(house, ledger, look):
     never = text_of(look())
-    house.store.set(CLOCK_TICKED, NOW_MS - 3_600_000)
+    house.store.set(CLOCK_TICKED, now_ms() - 3_600_000)
     silent = text_of(look())
     house.store.set(CLOCK_TICKED, round(time.time() * 1000))
     well = text_of(look())

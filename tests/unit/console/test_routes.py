@@ -16,7 +16,14 @@ from workers import operations_bulk
 from workers.operators import Role
 
 # One example for each <part> of an address. A page with a part that is not here fails below: add what it needs.
-EXAMPLES = {"integration": "default", "name": "somebody", "subject": "company:2a39e420", "kind": "drift"}
+EXAMPLES = {
+    "integration": "default",
+    "name": "somebody",
+    "subject": "company:2a39e420",
+    "kind": "drift",
+    "desk": "import_nobody",
+    "file_id": "file_nothing",
+}
 # What anybody may see or do without signing in. Everything else needs a login.
 FOR_EVERYBODY = {"sign_in.form", "sign_in.enter", "sign_in.language"}
 
