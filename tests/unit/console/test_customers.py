@@ -282,6 +282,17 @@ def test_a_side_that_does_not_answer_takes_nothing_from_the_other(shop, viewer, 
     assert "Brought to Twikey" in text_of(page)
 
 
+def test_while_twikey_wants_a_pause_it_is_not_asked(shop, viewer):
+    company = shop.company()
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    shop.house.store.set(shop.ledger.keys.pause("twikey"), int(until.timestamp() * 1000))
+
+    page = text_of(viewer.get(of(company)))
+
+    assert "Twikey was not asked: no call is free just now." in page
+    assert list(shop.twikey.log.records(prefix="/creditor/customer")) == []
+
+
 def test_gone_from_teamleader_is_said(shop, viewer):
     company = shop.company()
     shop.work(f"company:{company}", Cause.WEBHOOK)
