@@ -264,7 +264,7 @@ def test_a_customer_that_cannot_be_mapped_says_why_and_leads_to_its_dead_letter(
 
     page = viewer.get(of(company))
 
-    assert "Company name: There is no name" in text_of(page)
+    assert "Company name – There is no name" in text_of(page)
     assert f"/integrations/default/dead-letters/company:{company}" in page.text
 
 
