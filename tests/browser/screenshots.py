@@ -34,7 +34,10 @@ from workers.operators import Role
 def main(folder: Path, language: str, only: str) -> None:
     """Take a picture of every page."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tltw-") as data, deploy(Path(data)) as deployment:
+    with (
+        tempfile.TemporaryDirectory(prefix="tltw-") as data,
+        deploy(Path(data), more_settings=life.NAMED) as deployment,
+    ):
         password = fill(deployment)
         with running_browser() as browser:
             for scheme in SCHEMES:
