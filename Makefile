@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk bench-many docs lock clean screenshots
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk bench-many bench-console docs lock clean screenshots
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench-bulk: .venv/dev ## Print what a whole database costs: export, real limit, 
 
 bench-many: .venv/dev ## Print what hundreds of merchants cost and whether they disturb each other; ARGS=--quick in a minute
 	@$(BIN)/python -m benchmarks.many $(ARGS)
+
+bench-console: .venv/dev ## Print what the console's pages cost with 100,000 customers in the ledger
+	@$(BIN)/python -m benchmarks.console $(ARGS)
 
 docs: .venv/dev ## Write the generated pages anew
 	$(BIN)/python -m mapping.field_map > docs/field-map.md

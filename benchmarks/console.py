@@ -27,13 +27,14 @@ from config.keys import IntegrationKeys
 from config.settings import load
 from ingress.console import csrf
 from ingress.console.app import create_app
-from workers import integrations, operations_customers, operators
+from workers import integrations, operators
 from workers.ledger import Cause, Ledger, Outcome
 from workers.operators import Role
 from workers.services import Services, open_services
 
 PASSWORD = "for a benchmark only"
 BASE = "http://127.0.0.1:8001"
+NOBODY = "http://127.0.0.1:1"
 console = Console(highlight=False)
 
 
@@ -79,6 +80,9 @@ def settings(url: str) -> dict[str, str]:
         "TLTW_SECRET_KEY": Fernet.generate_key().decode(),
         "TLTW_WEBHOOK_KEY": "k" * 43,
         "TLTW_PUBLIC_URL": "https://sync.example.com",
+        # Nobody answers there: what the pages cost us, not what an API does.
+        "TLTW_TEAMLEADER_API_URL": NOBODY,
+        "TLTW_TEAMLEADER_AUTH_URL": NOBODY,
         "TLTW_TEAMLEADER_CLIENT_ID": "id",
         "TLTW_TEAMLEADER_CLIENT_SECRET": "secret",
     }
@@ -86,7 +90,7 @@ def settings(url: str) -> dict[str, str]:
 
 def fill(services: Services, customers: int, many: int) -> str:
     """One large integration and many that lived through a day; answers a customer whose past is full."""
-    options = {"twikey_url": "https://acme.twikey.com/api/creditor", "twikey_key": "token", "auto_update": "on"}
+    options = {"twikey_url": f"{NOBODY}/creditor", "twikey_key": "token", "auto_update": "on"}
     for number in range(many):
         integrations.add(services, f"shop-{number:03}", options | {"label": f"Merchant {number}"}, by="cli:bench")
         services.ledger(f"shop-{number:03}").set_state("active")
@@ -143,14 +147,12 @@ def pages(services: Services, subject: str) -> dict[str, Callable[[], bytes]]:
     def page(path: str) -> Callable[[], bytes]:
         return lambda: client.get(path, base_url=BASE).data
 
-    def story() -> bytes:
-        return repr(operations_customers.story(services, "shop-000", subject)).encode()
-
     return {
         "overview, all integrations": page("/"),
         "overview, one level": page("/?level=well&page=20"),
         "one integration": page("/integrations/shop-000"),
-        "the story of one customer (no page)": story,
+        "customers, before a search": page("/integrations/shop-000/customers"),
+        "one customer, both APIs away": page(f"/integrations/shop-000/customers/{subject}"),
     }
 
 

@@ -5,12 +5,14 @@ A person who looks can press again, an edit cannot: such calls give way to live 
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import TypeVar, cast
 
 from config.keys import IntegrationKeys
-from workers.clients.errors import ApiFailure
+from workers.clients.errors import ApiFailure, Throttled
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.teamleader.rate_limit import CallBudget
+from workers.ledger.records import from_ms
 from workers.services import Services
 
 T = TypeVar("T")
@@ -22,6 +24,14 @@ def giving_way(services: Services, integration: str) -> TeamleaderClient:
     limit = tools.integration.teamleader.calls_per_minute
     budget = CallBudget(services.store, IntegrationKeys(integration), calls_per_minute=limit, bulk=True)
     return tools.teamleader.with_budget(budget)
+
+
+def twikey_has(services: Services, integration: str, number: str) -> dict[str, object] | None:
+    """What Twikey knows of a customer; None when it knows none. Raises `Throttled` while Twikey wants no calls of anybody."""
+    until = from_ms(cast(bytes | None, services.store.get(IntegrationKeys(integration).pause("twikey"))))
+    if until is not None and until > datetime.now(UTC):
+        raise Throttled("twikey", "Twikey asked for a pause", until=until, status=None)
+    return services.tools(integration).twikey.get(number)
 
 
 def at_once(*questions: Callable[[], T]) -> list[T | ApiFailure]:

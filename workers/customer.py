@@ -140,7 +140,7 @@ def _safe(url: object) -> str:
 # -- what it means ---------------------------------------------------------------------------------------
 
 What = Literal["gone", "dead", "trying", "on_the_way", "unknown", "cannot_map", "held", "differs", "unseen", "equal"]
-Why = Literal["", "off", "edited_since", "changed_in_twikey"]
+Why = Literal["", "off", "never", "edited_since", "changed_in_twikey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,9 @@ def _owed(state: SubjectState, now: datetime) -> Judged:
 def _why(state: SubjectState | None, seen: Sides, auto_update: bool) -> Why:
     if not auto_update:
         return "off"
-    known = _moment(state.source_updated_at) if state else None
+    if state is None or state.synced is None:
+        return "never"
+    known = _moment(state.source_updated_at)
     if known is None or (seen.updated_at is not None and seen.updated_at > known):
         return "edited_since"
     return "changed_in_twikey"

@@ -25,7 +25,7 @@ from mapping import (
     suggested,
 )
 from workers import audit
-from workers.ask import at_once, giving_way
+from workers.ask import at_once, giving_way, twikey_has
 from workers.clients.errors import ApiFailure, Throttled, Unavailable
 from workers.customer import CC, kind_of, parameter
 from workers.ledger import Loan
@@ -79,7 +79,7 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
     number = _number(customer_id, tools)
     document, in_twikey = at_once(
         lambda: giving_way(services, integration).customer(kind, customer_id),
-        lambda: tools.twikey.get(number) if number else None,
+        lambda: twikey_has(services, integration, number) if number else None,
     )
     if isinstance(document, ApiFailure):
         raise document
@@ -145,6 +145,15 @@ def check(services: Services, integration: str, subject: str, typed: Mapping[str
     tools = services.tools(integration)
     number = customer_number(subject.partition(":")[2], tools.mapping.customer_number_prefix)
     return read_typed(kind_of(subject), number, typed, tools.mapping, full=tools.ledger.auto_update())
+
+
+def problems(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> tuple[Problem, ...]:
+    """All that is wrong with what was typed. Asks nobody."""
+    try:
+        check(services, integration, subject, typed)
+    except CannotMap as cannot:
+        return cannot.problems
+    return ()
 
 
 class _NotOurs(Exception):

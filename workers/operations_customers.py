@@ -8,7 +8,7 @@ from typing import Literal
 
 from mapping import CannotMap, Kind, customer_number
 from workers import audit
-from workers.ask import at_once, giving_way
+from workers.ask import at_once, giving_way, twikey_has
 from workers.clients.errors import ApiFailure, NotFound
 from workers.customer import Judged, Sides, failed_attempts, judge, kind_of, sides
 from workers.integrations import ACTIVE
@@ -117,7 +117,7 @@ def _ask(
     kind, customer_id = kind_of(subject), subject.partition(":")[2]
     document, in_twikey = at_once(
         lambda: giving_way(services, tools.integration.id).customer(kind, customer_id),
-        lambda: tools.twikey.get(number) if number else None,
+        lambda: twikey_has(services, tools.integration.id, number) if number else None,
     )
     seen = sides(
         kind,

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
-from urllib.parse import parse_qsl, urlsplit
 
 from mapping import Kind, entered, name_of
 from mapping.csv_rows import as_document, teamleader_id
@@ -25,6 +24,7 @@ PAGE = 10
 LAST_PAGE = 100
 LONGEST = 120
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+OLD_LINK = re.compile(r"[?&]id=([0-9A-Za-z-]{1,64})(?![^&#\s])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +77,9 @@ def find(services: Services, integration: str, words: str, *, page: int = 1) -> 
 def ids_in(words: str, prefix: str = "") -> tuple[str, ...]:
     """The Teamleader ids that somebody typed or pasted: alone, as a customer number, as a subject or within a link."""
     if found := ID.findall(words):
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(one.lower() for one in found))
     if "://" in words:
-        return tuple(
-            value for name, value in parse_qsl(urlsplit(words).query) if name == "id" and teamleader_id(value, "")
-        )
+        return tuple(OLD_LINK.findall(words)[:1])
     kind, _, rest = words.partition(":")
     if kind in KINDS and teamleader_id(rest, ""):
         return (rest,)

@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "integration": "integration:integration",
     "webhook-address": "integration:webhook_address",
+    "find": "find_and_add:find",
+    "add": "find_and_add:add",
     "preview": "customers:preview",
     "sync": "customers:sync",
     "story": "customers:story",

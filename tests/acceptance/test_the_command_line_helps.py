@@ -104,3 +104,33 @@ def test_no_log_line_holds_a_name_an_email_a_token_or_a_webhook_path(deployment:
     secrets = [deployment.environment["TLTW_TWIKEY_API_TOKEN"], token]
     assert company in logs
     assert [word for word in ("Kanarie", "canary@", *secrets) if word in logs] == []
+
+
+def test_find_lists_people_and_companies_with_what_is_known_of_them(deployment: Deployment, tltw):
+    company = deployment.create("company", name="Zonnewijzer [bold] bv")
+    person = deployment.create("contact", first_name="An", last_name="Zonnewijzer")
+
+    listed, told = tltw("find", "zonnewijzer"), tltw("find", "zonnewijzer", "--json")
+    nobody = tltw("find", "zzz", "nobody")
+
+    assert (listed.code, told.code, nobody.code) == (0, 0, 1)
+    assert "[bold]" in listed.out
+    assert [hit["subject"] for hit in told.json["hits"]] == [f"contact:{person}", f"company:{company}"]
+    assert "Try a shorter part" in nobody.err
+
+
+def test_add_shows_first_and_writes_only_when_told(deployment: Deployment, tltw):
+    company = deployment.create("company", **COMPANY)
+
+    shown = tltw("add", "company", company, "--set", "email=other@verf.example.com", "--json")
+    wrong = tltw("add", "company", company, "--set", "email=nonsense", "--yes")
+    unknown = tltw("add", "company", company, "--set", "customerNumber=7", "--yes")
+    assert (shown.code, wrong.code, unknown.code) == (0, 1, 2)
+    assert (shown.json["outcome"], deployment.in_twikey(company)) == ("preview", None)
+    added = tltw("add", "company", company, "--set", "email=other@verf.example.com", "--yes", "--json")
+    again = tltw("add", "company", company, "--yes")
+
+    assert (added.code, added.json["outcome"], again.code) == (0, "added", 1)
+    assert deployment.in_twikey(company)["email"] == "other@verf.example.com"
+    assert f"tltw sync company {company}" in again.err
+    assert len(deployment.writes(company)) == 1

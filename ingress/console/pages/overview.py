@@ -51,12 +51,15 @@ def shown(here: Here) -> Answer:
     chosen = [row for row in rows if asked.level in (None, row.standing.level)]
     begin = (asked.page - 1) * PAGE
     page = chosen[begin : begin + PAGE]
-    details = operations_overview.details(here.services, [row.view.id for row in page], now=now)
+    # Who has one integration only sees it whole, whatever the address chooses.
+    one = rows[0] if len(mine) == 1 and rows else None
+    closer = [row.view.id for row in ([one] if one else page)]
+    details = operations_overview.details(here.services, closer, now=now)
     return here.page(
         "overview.html",
         asked=asked,
         rows=page,
-        one=rows[0] if len(mine) == 1 and rows else None,
+        one=one,
         all=len(mine),
         named=len(rows),
         levels=Counter(row.standing.level for row in rows),

@@ -264,7 +264,7 @@ def test_a_customer_that_cannot_be_mapped_says_why_and_leads_to_its_dead_letter(
 
     page = viewer.get(of(company))
 
-    assert "Company name: There is no name" in text_of(page)
+    assert "Company name – There is no name" in text_of(page)
     assert f"/integrations/default/dead-letters/company:{company}" in page.text
 
 
@@ -280,6 +280,17 @@ def test_a_side_that_does_not_answer_takes_nothing_from_the_other(shop, viewer, 
     assert f"{says} does not answer at the moment" in text_of(page)
     assert "info@example.com" in text_of(page)
     assert "Brought to Twikey" in text_of(page)
+
+
+def test_while_twikey_wants_a_pause_it_is_not_asked(shop, viewer):
+    company = shop.company()
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    shop.house.store.set(shop.ledger.keys.pause("twikey"), int(until.timestamp() * 1000))
+
+    page = text_of(viewer.get(of(company)))
+
+    assert "Twikey was not asked: no call is free just now." in page
+    assert list(shop.twikey.log.records(prefix="/creditor/customer")) == []
 
 
 def test_gone_from_teamleader_is_said(shop, viewer):
@@ -462,6 +473,64 @@ def test_what_twikey_does_not_answer_keeps_what_was_typed_and_may_be_pressed_aga
     assert 'value="Typed by hand"' in answer.text
     assert again.status_code == 303
     assert shop.in_twikey[company].profile["companyName"] == "Typed by hand"
+
+
+def test_what_twikey_refuses_is_said_in_its_words_and_nothing_is_added(shop, operator):
+    company = shop.company()
+    shop.twikey.faults.set("status", status=405, method="PUT")
+
+    answer = operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    assert answer.status_code == 422
+    assert "Twikey refuses:" in text_of(answer)
+    assert "may have been added" not in text_of(answer)
+    assert shop.in_twikey == {}
+
+
+def test_two_who_press_at_once_add_once(shop):
+    company = shop.company()
+    browsers = [shop.house.browser(name) for name in ("the-operator", "the-admin")]
+    tokens = [browser.token() for browser in browsers]
+    start, answers = threading.Barrier(2), []
+
+    def press(browser, token):
+        start.wait()
+        answers.append(browser.post(f"{of(company)}/add", {"companyName": "Tarwe"}, token=token))
+
+    threads = [threading.Thread(target=press, args=both) for both in zip(browsers, tokens, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {answer.status_code for answer in answers} <= {303, 422}
+    assert len([write for write in shop.twikey.office.default.writes if write.accepted]) == 1
+
+
+def test_after_adding_the_books_add_up_and_the_next_edit_brings_over_what_teamleader_has(shop, operator):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+
+    operator.post(f"{of(company)}/add", {"companyName": "Typed by hand"})
+    typed = shop.in_twikey[company].profile["companyName"]
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    assert (typed, shop.in_twikey[company].profile["companyName"]) == ("Typed by hand", "Bakkerij Tarwe")
+    assert shop.ledger.account().adds_up
+
+
+def test_adding_one_that_nobody_heard_of_leaves_nothing_but_its_story(shop, operator):
+    company = shop.company()
+
+    operator.post(f"{of(company)}/add", {"companyName": ""})
+    refused = shop.ledger.look(f"company:{company}")
+    operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    state = shop.ledger.look(f"company:{company}")
+    assert refused is None
+    assert (state.owed, state.outcome, state.leased_until, len(state.past)) == (False, "", None, 1)
+    assert shop.ledger.account().accepted == 0
 
 
 def test_while_work_is_held_nothing_is_added(shop, operator):

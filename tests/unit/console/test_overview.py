@@ -203,6 +203,11 @@ def test_a_forged_address_is_no_error(house, ledger, add, look, query):
     assert look(f"/?{query}").status_code == 200
 
 
+@pytest.mark.parametrize("query", ["page=999", "level=well", "level=trouble", "level=off&page=2", "q=zzz", "q=default"])
+def test_a_forged_address_is_no_error_for_who_has_one_integration_only(house, look, query):
+    assert look(f"/?{query}").status_code == 200
+
+
 def test_somebody_with_a_limit_finds_only_theirs(house, ledger, add):
     add("garage", "Garage Janssens")
     house.operator("limited", Role.VIEWER, "default")

@@ -1,0 +1,84 @@
+"""Finding and adding on the command line: what is shown, what is written, and what is said when an API does not help."""
+
+from workers import audit, operations
+
+PERSON = {"first_name": "An", "last_name": "Zonnewijzer"}
+
+
+def test_what_is_found_is_told_also_when_teamleader_is_away_for_one_kind(desk, tltw):
+    company = desk.create("company", name="Zonnewijzer bv")
+    desk.create("contact", **PERSON)
+    desk.teamleader.faults.set("status", status=503, prefix="/contacts.list")
+
+    answer = tltw("find", "zonnewijzer", "--json")
+
+    assert answer.code == 5
+    assert [hit["subject"] for hit in answer.json["hits"]] == [f"company:{company}"]
+    assert "Teamleader gave no usable answer" in answer.result.stderr
+
+
+def test_what_is_found_says_how_the_ledger_left_it(desk, tltw):
+    company = desk.create("company", name="Zonnewijzer bv")
+    operations.refresh(desk.services, "acme", f"company:{company}", by="cli:an")
+    desk.work(f"company:{company}")
+
+    assert "synced" in tltw("find", f"company:{company}").out
+
+
+def test_without_yes_nothing_is_written_or_noted(desk, tltw):
+    person = desk.create("contact", **PERSON)
+
+    answer = tltw("add", "contact", person)
+
+    assert answer.code == 0
+    assert "Zonnewijzer" in answer.out
+    assert "Teamleader has no primary e-mail" in answer.out
+    assert desk.in_twikey(person) is None
+    assert [entry for entry in audit.entries(desk.services.store) if entry.what == "add"] == []
+
+
+def test_with_yes_it_is_added_and_noted_with_who_it_was(desk, tltw):
+    person = desk.create("contact", **PERSON)
+
+    answer = tltw("add", "contact", person, "--set", "firstname=Anna", "--set", "country=", "--yes", "--json")
+
+    assert (answer.code, answer.json["outcome"]) == (0, "added")
+    assert desk.in_twikey(person)["firstname"] == "Anna"
+    entry = next(entry for entry in audit.entries(desk.services.store) if entry.what == "add")
+    assert entry.by.startswith("cli:")
+    assert "add" in tltw("story", "contact", person).out
+
+
+def test_every_mistake_is_named_and_nothing_is_written(desk, tltw):
+    person = desk.create("contact", **PERSON)
+
+    answer = tltw("add", "contact", person, "--set", "email=x", "--set", "mobile=y", "--yes", "--json")
+
+    assert (answer.code, answer.json["outcome"]) == (1, "wrong")
+    assert {problem["field"] for problem in answer.json["problems"]} == {"email", "mobile"}
+    assert desk.in_twikey(person) is None
+
+
+def test_an_unknown_field_is_refused_with_the_ones_there_are(desk, tltw):
+    person = desk.create("contact", **PERSON)
+
+    answer = tltw("add", "contact", person, "--set", "companyName=x", "--yes")
+
+    assert answer.code == 2
+    assert "There is no field companyName. There are: firstname, lastname" in answer.result.stderr
+    assert desk.in_twikey(person) is None
+
+
+def test_one_that_twikey_knows_is_left_alone_and_the_command_that_updates_is_named(desk, tltw):
+    person = desk.create("contact", **PERSON)
+    desk.twikey.office.default.add(person, {"lastname": "Other"})
+
+    answer = tltw("add", "contact", person, "--yes")
+
+    assert answer.code == 1
+    assert f"tltw sync contact {person}" in answer.result.stderr
+    assert desk.in_twikey(person)["lastname"] == "Other"
+
+
+def test_one_that_teamleader_no_longer_has_is_not_found(desk, tltw):
+    assert tltw("add", "contact", "2a39e420-3ba3-4384-8024-fa702ef99c9f", "--yes").code == 3
