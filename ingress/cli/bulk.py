@@ -26,6 +26,7 @@ from ingress.cli.shared import (
     who,
 )
 from workers import operations_bulk
+from workers.bulk.drift_report import COLUMNS, details
 from workers.bulk.jobs import Job, Json, Plan
 from workers.bulk.missed_invoices import DAYS
 from workers.operations_bulk import Started
@@ -290,6 +291,8 @@ def _lines(job: Job) -> list[str]:
         lines.append(f"  {job.result['calls']} calls to Teamleader")
     elif job.kind == "invoices" and job.result:
         lines += _invoice_lines(job)
+    elif job.kind == "drift" and job.result:
+        lines += _drift_lines(job)
     elif job.result:
         lines += [f"  {name}: {number}" for name, number in job.result.items()]
     if not job.is_over:
@@ -309,6 +312,14 @@ def _invoice_lines(job: Job) -> list[str]:
     return lines + [f"    {number} {CUSTOMERS.get(name, name)}" for name, number in result.get("customers", {}).items()]
 
 
+def _drift_lines(job: Job) -> list[str]:
+    lines = [f"  {name}: {number}" for name, number in job.result.items() if isinstance(number, int)]
+    if "file" in job.result:
+        lines.append(f"  every line of the report, as CSV: tltw files get {job.result['file']}")
+        lines.append(f"  and as JSON: tltw files get {job.result['json_file']}")
+    return lines
+
+
 def _show_drift(job: Job, lines: list[Json]) -> None:
     console.print("\n".join(_lines(job)), markup=False, soft_wrap=True)
     if not lines:
@@ -320,21 +331,22 @@ def _show_drift(job: Job, lines: list[Json]) -> None:
         table.add_row(*map(Text, cells))
     console.print(table)
     if (more := len(lines) + job.more - min(len(lines), SHOWN)) > 0:
-        console.print(f"… and {more:,} more. All of them: tltw drift --last --csv report.csv", markup=False)
+        console.print(f"… and {more:,} more; the files have them all.", markup=False)
     if job.more:
-        console.print(f"The report holds the first {len(lines):,}; {job.more:,} were only counted.", markup=False)
+        console.print(
+            f"What is quick to look at, here and with --csv, are the first {len(lines):,} lines.", markup=False
+        )
 
 
 def _cells(lines: Iterable[Json]) -> Iterable[tuple[str, str, str]]:
     for line in lines:
-        details = cast("list[str]", line.get("fields", [])) or cast("list[str]", line.get("reasons", []))
-        yield str(line["subject"]), str(line["found"]), ", ".join(details)
+        yield str(line["subject"]), str(line["found"]), details(line)
 
 
 def _write_csv(lines: Iterable[Json], to: Path) -> None:
     def write(out: TextIO) -> None:
         rows = csv.writer(out)
-        rows.writerow(("customer", "found", "details"))
+        rows.writerow(COLUMNS)
         rows.writerows(_cells(lines))
 
     if str(to) == "-":
