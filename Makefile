@@ -46,8 +46,8 @@ chaos-mutants: .venv/dev ## Take a safety out of the ledger, one at a time; the 
 screenshots: .venv/dev ## Take pictures of every page of the console into build/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
-bench-bulk: .venv/dev ## Export 100,000 customers; prints ratios (ARGS="--customers 1000000", ARGS="--budget-minutes 3")
-	$(BIN)/python -m benchmarks.bulk $(ARGS)
+bench-bulk: .venv/dev ## Print what a whole database costs: export, real limit, sweep, lost webhooks; ARGS=--quick, ARGS=--million
+	@$(BIN)/python -m benchmarks.bulk $(ARGS)
 
 bench-many: .venv/dev ## Print what hundreds of merchants cost and whether they disturb each other; ARGS=--quick in a minute
 	@$(BIN)/python -m benchmarks.many $(ARGS)

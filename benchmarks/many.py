@@ -12,21 +12,19 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.measure import cpu_seconds, percentile, rss_mb
+from benchmarks.report import Report, console
 from ingress.cli.supervisor import Supervisor
 from sandbox.deployment import Deployment, TookTooLong, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
 
 CALLS_PER_MINUTE = 190
-console = Console(highlight=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,8 @@ class Size:
     """How much is done. `quick` is for a look in under a minute."""
 
     merchants: int = 500
-    idle_seconds: float = 30.0
+    calm_seconds: float = 120.0
+    idle_seconds: float = 60.0
     owed: int = 20_000
     edits: int = 60
     edit_every_seconds: float = 1.0
@@ -47,6 +46,7 @@ class Size:
 FULL = Size()
 QUICK = Size(
     merchants=60,
+    calm_seconds=5,
     idle_seconds=8,
     owed=2_000,
     edits=12,
@@ -58,23 +58,6 @@ QUICK = Size(
 )
 
 
-@dataclass(slots=True)
-class Report:
-    """The figures, in order."""
-
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def add(self, figure: str, measured: str, wanted: str = "") -> None:
-        self.rows.append((figure, measured, wanted))
-        console.print(f"  {figure}: [bold]{measured}[/]" + (f"  (wanted: {wanted})" if wanted else ""))
-
-    def table(self) -> Table:
-        table = Table("figure", "measured", "wanted", title="make bench-many")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Smaller numbers, in under a minute.")
 @click.option(
@@ -82,7 +65,7 @@ class Report:
 )
 def main(quick: bool, only: tuple[str, ...]) -> None:
     """Measure many merchants in one deployment."""
-    size, report = QUICK if quick else FULL, Report()
+    size, report = QUICK if quick else FULL, Report("make bench-many")
     parts: dict[str, Callable[[Deployment, Size, Report], None]] = {
         "idle": idle, "fair": fair, "crowd": crowd, "resume": resume, "refresh": refresh,
     }  # fmt: skip
@@ -116,7 +99,7 @@ def idle(deployment: Deployment, size: Size, report: Report) -> None:
     before = cpu_seconds(clock)
     registered(deployment, merchants, seconds=300)
     report.add(f"checking {size.merchants} webhook registrations: clock", f"{cpu_seconds(clock) - before:.1f} s of CPU")
-    time.sleep(5)  # the last tokens are stored, connections are closed
+    time.sleep(size.calm_seconds)  # tokens are stored, and each was looked at once more a minute after it came
     pids = {name: _pid(deployment, name) for name in ("worker", "clock")}
     used = _cpu_share(list(pids.values()), size.idle_seconds)
     for (name, pid), share in zip(pids.items(), used, strict=True):

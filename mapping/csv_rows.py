@@ -80,7 +80,7 @@ class HeaderWrong(MappingError):
 
 def defuse(text: str) -> str:
     """The text as no spreadsheet runs it: an apostrophe before whatever begins like a formula."""
-    if text[:1].isalnum() and text.isprintable() and ";" not in text:
+    if not text or (text[:1].isalnum() and text.isprintable() and ";" not in text):
         return text  # what nearly every text is; the pattern is slow
     return _TO_DEFUSE.sub(r"\1'", text)
 
@@ -191,7 +191,7 @@ def teamleader_id(number: str, prefix: str) -> str:
 def _read(column: str, text: str, region: str) -> str | Problem:
     """The value of one cell in the form Twikey takes, or what is wrong with it."""
     field = FIELDS_BY_NAME[column]
-    value = _READERS[column](text, region) if column in _READERS else text
+    value = READERS[column](text, region) if column in READERS else text
     if not value:
         return Problem(column, "invalid", _INVALID[column])
     if len(value) > field.limit:
@@ -213,7 +213,7 @@ def _enterprise_number(text: str, _: str) -> str:
 
 
 # Each leaves a value alone that already has Twikey's form, so that a round trip is exact.
-_READERS: Mapping[str, Callable[[str, str], str]] = {
+READERS: Mapping[str, Callable[[str, str], str]] = {
     "email": lambda text, _: values.email(text),
     "l": lambda text, _: values.language(text),
     "mobile": _mobile,

@@ -15,7 +15,7 @@ from mapping.contact_details import has_invoicing_address
 from mapping.customer import MappingSettings, TwikeyCustomer, Variant
 from mapping.errors import CannotMap, Problem
 from mapping.remarks import remark
-from mapping.table import FIELD_MAP, Field, Manual, TooLong
+from mapping.table import COMPANY_FIELDS, PERSON_FIELDS, Field, Manual, TooLong
 from mapping.teamleader import Company, Contact, Party, read_company, read_contact
 from mapping.values import Reading, cut
 
@@ -78,9 +78,17 @@ def _number_or_all_problems(party: Company | Contact, settings: MappingSettings)
 
 def _readings(party: Company | Contact, variant: Variant, settings: MappingSettings) -> dict[Field, Reading]:
     """Every field this kind of customer has and this variant sends, in the order of the table."""
-    travelling = [field for field in FIELD_MAP if _travels(field, party, variant, settings)]
-    found = {field: field.read(party, settings) for field in travelling}
-    return {field: _fit(reading, field) for field, reading in found.items() if reading is not None}
+    if isinstance(party, Company):
+        return {
+            field: _fit(read(party, settings), field)
+            for field, read in COMPANY_FIELDS
+            if _travels(field, party, variant, settings)
+        }
+    return {
+        field: _fit(read(party, settings), field)
+        for field, read in PERSON_FIELDS
+        if _travels(field, party, variant, settings)
+    }
 
 
 def _travels(field: Field, party: Party, variant: Variant, settings: MappingSettings) -> bool:

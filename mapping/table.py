@@ -58,12 +58,6 @@ class Field:
     only_on_creation: bool = False
     format: str = ".+"
 
-    def read(self, party: Company | Contact, settings: MappingSettings) -> Reading | None:
-        """What the customer has for this field; None if its kind has no such field."""
-        if isinstance(party, Company):
-            return self.company.read(party, settings) if self.company else None
-        return self.person.read(party, settings) if self.person else None
-
 
 _EMAIL = r"[^\s@]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+"
 _ADDRESS = "`addresses` of type `invoicing` if it has a street, else of type `primary`: "
@@ -227,3 +221,6 @@ FIELD_MAP = (
 )
 
 FIELDS_BY_NAME = {field.name: field for field in FIELD_MAP}
+# What each kind of customer has, with the function that reads it; in the order of the table.
+COMPANY_FIELDS = tuple((field, field.company.read) for field in FIELD_MAP if field.company)
+PERSON_FIELDS = tuple((field, field.person.read) for field in FIELD_MAP if field.person)

@@ -223,8 +223,12 @@ def deploy(
     twikey_port: int = 0,
     web_port: int = 0,
     console_port: int = 0,
+    generated: int = 0,
 ) -> Iterator[Deployment]:
-    """Starts everything, waits until it is ready, and stops every process again."""
+    """Starts everything, waits until it is ready, and stops every process again.
+
+    `generated`: so many made up customers more in Teamleader's default account.
+    """
     teamleader_port, twikey_port = teamleader_port or free_port(), twikey_port or free_port()
     client = httpx.Client(timeout=10)
     teamleader = Simulated(f"http://127.0.0.1:{teamleader_port}", client)
@@ -234,7 +238,7 @@ def deploy(
     everything = {**_without_ours(os.environ), **environment}
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    simulators = Supervisor(_simulators(teamleader_port, twikey_port), everything, logs)
+    simulators = Supervisor(_simulators(teamleader_port, twikey_port, generated), everything, logs)
     supervisor = Supervisor(read_procfile(ROOT / "Procfile"), everything, logs)
     store = None if environment.get("TLTW_REDIS_URL") else EmbeddedStore(folder / "store")
     deployment = Deployment(folder, environment, teamleader, twikey, supervisor, simulators, store, client)
@@ -285,9 +289,10 @@ def _stop(deployment: Deployment) -> None:
     deployment.client.close()
 
 
-def _simulators(teamleader_port: int, twikey_port: int) -> dict[str, list[str]]:
+def _simulators(teamleader_port: int, twikey_port: int, generated: int) -> dict[str, list[str]]:
+    more = ["--generate", str(generated)] if generated else []
     return {
-        "teamleader": [sys.executable, "-m", "sandbox.teamleader", "--port", str(teamleader_port)],
+        "teamleader": [sys.executable, "-m", "sandbox.teamleader", "--port", str(teamleader_port), *more],
         "twikey": [sys.executable, "-m", "sandbox.twikey", "--port", str(twikey_port)],
     }
 

@@ -16,10 +16,13 @@ from ingress.console.language import LANGUAGES
 from ingress.console.page import Link, Pages
 from ingress.console.pages import (
     account,
+    add_customer,
     alerts,
     audit_log,
     connect,
     connection,
+    customer,
+    customers,
     dead_letters,
     files,
     integration,
@@ -38,6 +41,9 @@ PAGES: tuple[Pages, ...] = (
     sign_in.pages,
     overview.pages,
     integration.pages,
+    customers.pages,
+    customer.pages,
+    add_customer.pages,
     dead_letters.pages,
     jobs.pages,
     files.pages,

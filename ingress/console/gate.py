@@ -99,9 +99,14 @@ def sign_in_first(here: Here, need: Need) -> Response:
 
 def allowed_hosts(console_url: str) -> frozenset[str]:
     """The host names the console answers to. On this machine: all of its own, so that no name of others leads here."""
-    host = _hostname(console_url.split("://", 1)[1])
+    host = name_in(console_url)
     loopback = frozenset({"localhost", "127.0.0.1", "::1"})
     return loopback if host in loopback else frozenset({host})
+
+
+def name_in(address: str) -> str:
+    """The host name of an address."""
+    return _hostname(address.split("://", 1)[1])
 
 
 def host_of(asked: Request) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from playwright.sync_api import Browser
 
+from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
 from tests.browser.harness import (
     PAGES,
@@ -43,13 +44,8 @@ def main(folder: Path, language: str, only: str) -> None:
 
 def fill(deployment: Deployment) -> str:
     """Some life: customers in sync, one that needs somebody, operators; answers the password of the admin."""
-    for number in range(6):
-        emails = [{"type": "primary", "email": f"info{number}@example.com"}]
-        company = deployment.create("company", name=f"Firma {number}", emails=emails, language="nl")
-        deployment.edit("company", company, remarks="x")
-    nameless = deployment.create("company", name="")
-    deployment.edit("company", nameless, remarks="x")
-    wait_for("everything to be done", deployment.settled, seconds=30)
+    life.fill(deployment)
+    wait_for("everything to be done", deployment.settled, seconds=90)
     add_merchants(deployment)
     add_files(deployment)
     deployment.add_operator("the-viewer", Role.VIEWER)

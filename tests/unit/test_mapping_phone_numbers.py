@@ -1,5 +1,8 @@
 """Free-text telephone numbers to E.164."""
 
+import random
+from typing import Any
+
 import pytest
 
 from mapping import phone_numbers
@@ -47,3 +50,27 @@ def test_a_number_that_may_be_mobile_counts_as_mobile(text: str, region: str, ex
 )
 def test_a_country_without_numbering_plan_gives_way_to_the_default(country: str, default: str, expected: str) -> None:
     assert phone_numbers.region(country, default) == expected
+
+
+@pytest.mark.parametrize("region", ["BE", "NL", "FR", "DE", "LU", "US", "IT"])
+def test_numbers_in_plain_notation_are_read_as_the_library_reads_them(region: str, monkeypatch: Any) -> None:
+    chance = random.Random(region)
+    texts = [_typed(chance) for _ in range(600)]
+    ours = [phone_numbers._found.__wrapped__(text, region) for text in texts]
+
+    monkeypatch.setattr(phone_numbers, "_plain", lambda *_: None)
+    of_the_library = [phone_numbers._found.__wrapped__(text, region) for text in texts]
+
+    assert ours == of_the_library
+    assert sum(bool(number) for number, _ in ours) > 50
+
+
+def _typed(chance: random.Random) -> str:
+    """A number, right or wrong, as people type it."""
+    start = chance.choice(["0", "0", "+32", "+32", "+31", "+33", "+49", "+352", "+1", "0032", ""])
+    digits = chance.choice(["4", "47", "6", "1", "17", "2", "9", ""]) + "".join(
+        chance.choices("0123456789", k=chance.choice([5, 6, 7, 7, 8, 8, 9, 12]))
+    )
+    between = chance.choice(["", " ", ".", "/", "-", " / "])
+    at = sorted(chance.sample(range(1, len(digits)), k=2))
+    return start + chance.choice(["", " "]) + between.join((digits[: at[0]], digits[at[0] : at[1]], digits[at[1] :]))

@@ -12,7 +12,7 @@ from typing import Final
 
 
 class TooShort(Exception):
-    """The file is shorter than what was committed: the disk lost something, and nobody can go on from here."""
+    """A file is shorter than what was committed: the disk lost something, and nobody can go on from here."""
 
 
 class AppendFile:

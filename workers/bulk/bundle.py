@@ -22,6 +22,11 @@ class Packed:
     lines: int
     sha256: str
 
+    @property
+    def rows(self) -> int:
+        """Its lines but the first."""
+        return max(0, self.lines - 1)
+
 
 class Bundle:
     """A zip while it is made, in a `with` block; on the disk when the block ends well. `at` dates its files."""

@@ -37,7 +37,8 @@ from workers.clients.teamleader.rate_limit import bulk_rates
 from workers.files import NoSuchFile, SharedFile, SharedFiles
 
 NAME = "export"
-STEP_SECONDS = 1.0
+# As long as a turn: each step costs several writes to the disk, and its first and last page nobody reads ahead of.
+STEP_SECONDS = 2.0
 # Customers that a full export asks for in one step, and at a time.
 ONES_PER_STEP, ONES_AT_A_TIME = 40, 4
 LOOK_AGAIN = timedelta(seconds=5)
@@ -118,8 +119,13 @@ class Export:
         with closing(desk), closing(_Work.open(job, tools, desk)) as work:
             if not work.state.is_read:
                 return work.read_some()
+            try:
+                bundle = work.put_together()
+            except TooShort:
+                desk.start_over()
+                return unchanged(job, again_in=timedelta(0))
             made = files.add(
-                work.put_together(),
+                bundle,
                 file_id=file_id,
                 name=f"customers-{job.integration}-{work.at:%Y%m%d-%H%M}{'-full' if work.full else ''}.zip",
                 kind=NAME,
@@ -176,7 +182,7 @@ class _Work:
     # -- reading -------------------------------------------------------------------------------------
 
     def read_some(self) -> Step:
-        """About a second's worth of customers; what cannot be had now is raised once that is safe."""
+        """Some seconds' worth of customers; what cannot be had now is raised once that is safe."""
         failure = self._ask_for_some() if self.state.todo else self._read_lists()
         self._commit()
         if isinstance(failure, Throttled) and failure.status is None and failure.until is not None:
@@ -286,12 +292,15 @@ class _Work:
     # -- putting together ----------------------------------------------------------------------------
 
     def put_together(self) -> Path:
-        """The zip: the parts, the problems, and a summary."""
+        """The zip: the parts, the problems, and a summary. Raises `TooShort` when rows are missing in the parts by now."""
         self.parts.finish()
         self.problems.sync()
         target = self.desk.folder / "export.zip"
         with Bundle(target, at=self.at) as bundle:
-            packed = pack(bundle, [*paths(self.desk.folder), self.desk.folder / PROBLEMS], self.tools.keep)
+            parts = pack(bundle, paths(self.desk.folder), self.tools.keep)
+            if sum(part.rows for part in parts) < self.state.rows:
+                raise TooShort(target.name)
+            packed = [*parts, bundle.add(self.desk.folder / PROBLEMS)]
             bundle.add_text("summary.txt", _summary(self, packed))
         return target
 
@@ -334,7 +343,7 @@ def _summary(work: _Work, packed: Sequence[Packed]) -> str:
         if work.full
         else "primary address (an export with --full has the invoicing one)"
     )
-    files = "".join(f"{one.sha256}  {one.name}  {one.size:,} bytes, {max(0, one.lines - 1):,} rows\n" for one in packed)
+    files = "".join(f"{one.sha256}  {one.name}  {one.size:,} bytes, {one.rows:,} rows\n" for one in packed)
     return f"""\
 Customers of the integration {work.job.integration}, for Twikey: New > Import > Customers
 Begun {work.at:%Y-%m-%d %H:%M} UTC, asked for by {work.job.by}
