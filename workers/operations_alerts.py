@@ -8,8 +8,7 @@ from workers.alerts.channels.channel import Channel, NotSent
 from workers.alerts.channels.configured import channels, names
 from workers.alerts.decide import Alert
 from workers.alerts.deliver import ChannelState
-from workers.alerts.messages import Message, rehearsal
-from workers.alerts.rounds import deployment_name
+from workers.alerts.messages import Message, deployment_name, rehearsal
 from workers.services import Services
 
 

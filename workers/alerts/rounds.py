@@ -7,11 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import structlog
 
-from config.settings import Settings
 from config.store import durability_problems
 from workers.alerts import book, conditions, deliver
 from workers.alerts.book import AllRaised
@@ -19,7 +17,7 @@ from workers.alerts.channels.channel import Channel
 from workers.alerts.channels.configured import channels
 from workers.alerts.conditions import Finding
 from workers.alerts.decide import Book, decide
-from workers.alerts.messages import Message, compose
+from workers.alerts.messages import Message, compose, deployment_name
 from workers.ledger import surveys
 from workers.ledger.records import Survey
 from workers.services import Services
@@ -110,8 +108,3 @@ def turned(before: Book, raised: AllRaised, looked: Looked, told_as: Told) -> tu
 
 def labels(services: Services) -> dict[str, str]:
     return {one.id: one.label for one in services.integrations() if one.label}
-
-
-def deployment_name(settings: Settings) -> str:
-    """What tells this deployment from another in an inbox: the host of its public address."""
-    return urlsplit(settings.public_url).hostname or "tltw"
