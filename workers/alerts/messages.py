@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from config.settings import Settings
 from workers.alerts.decide import Alert, Notice
 
 # With 300 integrations in trouble the first names suffice; the number says the rest.
@@ -108,9 +107,9 @@ def compose(notice: Notice, *, deployment: str, now: datetime, labels: Mapping[s
     )
 
 
-def deployment_name(settings: Settings) -> str:
+def deployment_name(public_url: str) -> str:
     """What tells this deployment from another in an inbox: the host of its public address."""
-    return urlsplit(settings.public_url).hostname or "tltw"
+    return urlsplit(public_url).hostname or "tltw"
 
 
 def rehearsal(*, deployment: str, now: datetime) -> Message:

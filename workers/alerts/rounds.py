@@ -42,7 +42,7 @@ class Rounds:
         deliver.begin(self.services.store, names)
         webhooks = time.monotonic() >= self._silence_next
         looked = look(self.services, names, webhooks=webhooks)
-        told_as = Told(deployment_name(self.services.settings), labels(self.services))
+        told_as = Told(deployment_name(self.services.settings.public_url), labels(self.services))
         kept = book.keep(self.services.store, lambda before, raised: turned(before, raised, looked, told_as))
         if webhooks and kept != "overtaken":
             self._silence_next = time.monotonic() + SILENCE_EVERY.total_seconds()

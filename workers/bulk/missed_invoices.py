@@ -70,7 +70,7 @@ def _summary(job: Job, result: Json, tools: BulkTools) -> str:
         job,
         result,
         label=tools.integration.label,
-        deployment=deployment_name(tools.settings),
+        deployment=deployment_name(tools.settings.public_url),
         console_url=tools.settings.console_url,
         now=time_of(tools.store),
     ).to_json()
