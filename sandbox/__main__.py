@@ -37,7 +37,7 @@ def main(once: bool, quiet_story: bool) -> None:
     try:
         with _folder(once=once) as folder:
             console.print("Starting the store, a simulated Teamleader and Twikey, and web, console, worker and clock …")
-            with deploy(folder, **_ports(once=once)) as deployment:
+            with deploy(folder, more_settings=life.NAMED, **_ports(once=once)) as deployment:
                 _keep_settings(deployment)
                 failures = [] if quiet_story else _tell(deployment, console, begin)
                 if once:

@@ -12,6 +12,8 @@ from sandbox.deployment import Deployment
 from sandbox.world import AWKWARD, CHARACTERS, Character
 from workers import operations_bulk
 
+# What people call the integration.
+NAMED = {"TLTW_LABEL": "Handelshuis De Kade"}
 REMARKS = (
     "called about the March invoice",
     "prefers e-mail",

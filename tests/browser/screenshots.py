@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
 from tests.browser.harness import (
+    FRESH,
+    LONG,
     PAGES,
     SCHEMES,
     SIZES,
@@ -34,7 +36,10 @@ from workers.operators import Role
 def main(folder: Path, language: str, only: str) -> None:
     """Take a picture of every page."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tltw-") as data, deploy(Path(data)) as deployment:
+    with (
+        tempfile.TemporaryDirectory(prefix="tltw-") as data,
+        deploy(Path(data), more_settings=life.NAMED) as deployment,
+    ):
         password = fill(deployment)
         with running_browser() as browser:
             for scheme in SCHEMES:

@@ -74,11 +74,11 @@ def test_in_sync_says_how_many_customers_and_when_the_last_changed(ledger, look)
 def test_a_dead_letter_makes_it_red_and_says_what_to_do(ledger, look):
     bury(ledger, "company:1")
 
-    text = text_of(look())
+    page = look()
 
-    assert "1 customer needs you." in text
-    assert "Needs you" in text
-    assert "tltw dead-letters list" in text
+    assert "1 customer needs you." in text_of(page)
+    assert "Needs you" in text_of(page)
+    assert re.search(r'<a class="button" href="/integrations/\w+/dead-letters">See which and why</a>', page.text)
 
 
 def test_what_waits_too_long_says_since_when_and_who_is_away(house, ledger, look):
