@@ -74,7 +74,9 @@ class Words:
         if count < 1000:
             return self("size.bytes", count=count)
         unit, length = ("kilo", 1000) if count < 1_000_000 else ("mega", 1_000_000)
-        return self(f"size.{unit}", number=f"{count / length:,.1f}".removesuffix(".0").translate(SEPARATORS[self.language]))
+        return self(
+            f"size.{unit}", number=f"{count / length:,.1f}".removesuffix(".0").translate(SEPARATORS[self.language])
+        )
 
     def span_ago(self, span: timedelta) -> Markup:
         for name, unit in UNITS:
