@@ -8,8 +8,7 @@ from workers.alerts.channels.channel import Channel, NotSent
 from workers.alerts.channels.configured import channels, names
 from workers.alerts.decide import Alert
 from workers.alerts.deliver import ChannelState
-from workers.alerts.messages import Message, rehearsal
-from workers.alerts.rounds import deployment_name
+from workers.alerts.messages import Message, deployment_name, rehearsal
 from workers.services import Services
 
 
@@ -43,7 +42,7 @@ def view(services: Services, *, newest: int = 20) -> AlertsView:
 
 def try_channels(services: Services) -> list[Tried]:
     """Sends a test over every channel, now, past the queue; one that fails stops no other."""
-    message = rehearsal(deployment=deployment_name(services.settings), now=datetime.now(UTC))
+    message = rehearsal(deployment=deployment_name(services.settings.public_url), now=datetime.now(UTC))
     made = channels(services.settings.alerts)
     try:
         return [_try(channel, message) for channel in made]

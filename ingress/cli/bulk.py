@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TextIO, cast
+from typing import Literal, TextIO
 
 import click
 from rich.table import Table
@@ -26,6 +26,8 @@ from ingress.cli.shared import (
     who,
 )
 from workers import operations_bulk
+from workers.bulk import invoice_summary
+from workers.bulk.drift_report import COLUMNS, details
 from workers.bulk.jobs import Job, Json, Plan
 from workers.bulk.missed_invoices import DAYS
 from workers.operations_bulk import Started
@@ -33,20 +35,6 @@ from workers.services import Services
 
 SHOWN = 40
 wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it until it is over.")
-CUSTOMERS = {
-    "synced": "brought over",
-    "unchanged": "Twikey had them as they are",
-    "already_known": "known to Twikey, left alone",
-    "gone": "no longer in Teamleader",
-    "dead": "could not be sent: tltw dead-letters list",
-}
-SKIPPED = {
-    "invoice_paid": "paid",
-    "invoice_zero": "of a zero amount",
-    "invoice_draft": "drafts",
-    "invoice_without_customer": "without a customer",
-    "same_customer": "further ones of the same customers",
-}
 
 
 @click.command()
@@ -289,7 +277,9 @@ def _lines(job: Job) -> list[str]:
         )
         lines.append(f"  {job.result['calls']} calls to Teamleader")
     elif job.kind == "invoices" and job.result:
-        lines += _invoice_lines(job)
+        lines += (f"  {line}" for line in invoice_summary.lines(job, job.result))
+    elif job.kind == "drift" and job.result:
+        lines += _drift_lines(job)
     elif job.result:
         lines += [f"  {name}: {number}" for name, number in job.result.items()]
     if not job.is_over:
@@ -301,12 +291,12 @@ def _numbers(job: Job, *names: str) -> str:
     return ", ".join(f"{job.result.get(name, 0)} {name}" for name in names)
 
 
-def _invoice_lines(job: Job) -> list[str]:
-    result = cast("dict[str, Any]", job.result)
-    lines = [f"  {result.get('invoices', 0)} booked invoices of the last {job.parameters.get('days')} days"]
-    lines += [f"    {result[name]} {words}" for name, words in SKIPPED.items() if result.get(name)]
-    lines.append(f"  customers: {sum(result.get('customers', {}).values())}")
-    return lines + [f"    {number} {CUSTOMERS.get(name, name)}" for name, number in result.get("customers", {}).items()]
+def _drift_lines(job: Job) -> list[str]:
+    lines = [f"  {name}: {number}" for name, number in job.result.items() if isinstance(number, int)]
+    if "file" in job.result:
+        lines.append(f"  every line of the report, as CSV: tltw files get {job.result['file']}")
+        lines.append(f"  and as JSON: tltw files get {job.result['json_file']}")
+    return lines
 
 
 def _show_drift(job: Job, lines: list[Json]) -> None:
@@ -320,21 +310,22 @@ def _show_drift(job: Job, lines: list[Json]) -> None:
         table.add_row(*map(Text, cells))
     console.print(table)
     if (more := len(lines) + job.more - min(len(lines), SHOWN)) > 0:
-        console.print(f"… and {more:,} more. All of them: tltw drift --last --csv report.csv", markup=False)
+        console.print(f"… and {more:,} more; the files have them all.", markup=False)
     if job.more:
-        console.print(f"The report holds the first {len(lines):,}; {job.more:,} were only counted.", markup=False)
+        console.print(
+            f"What is quick to look at, here and with --csv, are the first {len(lines):,} lines.", markup=False
+        )
 
 
 def _cells(lines: Iterable[Json]) -> Iterable[tuple[str, str, str]]:
     for line in lines:
-        details = cast("list[str]", line.get("fields", [])) or cast("list[str]", line.get("reasons", []))
-        yield str(line["subject"]), str(line["found"]), ", ".join(details)
+        yield str(line["subject"]), str(line["found"]), details(line)
 
 
 def _write_csv(lines: Iterable[Json], to: Path) -> None:
     def write(out: TextIO) -> None:
         rows = csv.writer(out)
-        rows.writerow(("customer", "found", "details"))
+        rows.writerow(COLUMNS)
         rows.writerows(_cells(lines))
 
     if str(to) == "-":

@@ -70,11 +70,13 @@ class Words:
         return self("time.days", count=round(seconds / 86400))
 
     def size(self, count: int) -> Markup:
-        """How large a file is: `812 bytes`, `12.4 KB`, `3.1 MB`, of a thousand each as disks and mail programs count."""
+        """How large a file is: `812 bytes`, `12.4 KB`, `3 MB`, of a thousand each as disks and mail programs count."""
         if count < 1000:
             return self("size.bytes", count=count)
         unit, length = ("kilo", 1000) if count < 1_000_000 else ("mega", 1_000_000)
-        return self(f"size.{unit}", number=f"{count / length:,.1f}".translate(SEPARATORS[self.language]))
+        return self(
+            f"size.{unit}", number=f"{count / length:,.1f}".removesuffix(".0").translate(SEPARATORS[self.language])
+        )
 
     def span_ago(self, span: timedelta) -> Markup:
         for name, unit in UNITS:

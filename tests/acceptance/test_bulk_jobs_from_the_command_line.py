@@ -58,7 +58,11 @@ def test_a_comparison_reports_as_table_json_and_csv(deployment: Deployment, tltw
         "found": "different",
         "details": "companyName",
     }
-    assert "Anders" not in table.out + as_json.out + as_csv.out
+    file_id = as_json.json["job"]["result"]["file"]
+    assert f"tltw files get {file_id}" in table.out
+    shared = tltw("files", "get", file_id, "-o", "-")
+    assert f"company:{company},different,companyName" in shared.out
+    assert "Anders" not in table.out + as_json.out + as_csv.out + shared.out
 
 
 def test_missed_invoices_end_in_a_summary(deployment: Deployment, tltw):

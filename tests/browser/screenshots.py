@@ -13,8 +13,6 @@ from playwright.sync_api import Browser
 from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
 from tests.browser.harness import (
-    FRESH,
-    LONG,
     PAGES,
     SCHEMES,
     SIZES,

@@ -108,11 +108,11 @@ def test_the_csv_files_of_a_zip_are_read_and_nothing_else(tmp_path: Path) -> Non
     assert names(path) == ["all.zip/customers-0001.csv", "all.zip/customers-0002.CSV"]
 
 
-def test_a_zip_that_claims_too_much_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.bulk.csv_files.MOST_BYTES", 1_000)
+def test_a_zip_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "bomb.zip", {"a.csv": b"0" * 2_000})
 
-    with pytest.raises(Unreadable, match="more than anybody"):
-        names(zipped(tmp_path / "bomb.zip", {"a.csv": b"0" * 2_000}))
+    with tables(path, most_bytes=1_000) as found, pytest.raises(Unreadable, match="more than 1,000 bytes"):
+        next(found)
 
 
 def test_a_zip_without_a_table_and_a_broken_one_are_refused(tmp_path: Path) -> None:

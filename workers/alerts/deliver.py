@@ -94,6 +94,9 @@ def _send_waiting(store: "redis.Redis", channel: Channel, lock: Lock, now: datet
     failures = state.failures
     for waiting in _not_too_old(store, state, now):
         lock.reacquire()
+        if not waiting.message.is_for(channel.name):
+            store.hset(alert_channel(channel.name), "place", waiting.place)
+            continue
         if not _send(store, channel, waiting, failures, now):
             return
         failures = 0

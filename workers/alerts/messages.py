@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from workers.alerts.decide import Alert, Notice
 
@@ -31,7 +32,10 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is told. `number` counts what the kind counts, over all `integrations_total`; `named` are the first of them."""
+    """What is told. `number` counts what the kind counts, over all `integrations_total`; `named` are the first of them.
+
+    `only`: the channels it is for; empty: all of them.
+    """
 
     at: str
     deployment: str
@@ -46,6 +50,7 @@ class Message:
     counted: str = ""
     integrations_total: int = 0
     named: tuple[Concerned, ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -64,7 +69,11 @@ class Message:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         values: dict[str, Any] = json.loads(text)
-        return cls(**values | {"named": tuple(Concerned(**one) for one in values["named"])})
+        named = tuple(Concerned(**one) for one in values["named"])
+        return cls(**values | {"named": named, "only": tuple(values.get("only", ()))})
+
+    def is_for(self, channel: str) -> bool:
+        return not self.only or channel in self.only
 
     @property
     def concerned(self) -> list[str]:
@@ -96,6 +105,11 @@ def compose(notice: Notice, *, deployment: str, now: datetime, labels: Mapping[s
             for alert in alerts[:NAMED_AT_MOST]
         ),
     )
+
+
+def deployment_name(public_url: str) -> str:
+    """What tells this deployment from another in an inbox: the host of its public address."""
+    return urlsplit(public_url).hostname or "tltw"
 
 
 def rehearsal(*, deployment: str, now: datetime) -> Message:

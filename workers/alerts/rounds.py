@@ -7,11 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import structlog
 
-from config.settings import Settings
 from config.store import durability_problems
 from workers.alerts import book, conditions, deliver
 from workers.alerts.book import AllRaised
@@ -19,7 +17,7 @@ from workers.alerts.channels.channel import Channel
 from workers.alerts.channels.configured import channels
 from workers.alerts.conditions import Finding
 from workers.alerts.decide import Book, decide
-from workers.alerts.messages import Message, compose
+from workers.alerts.messages import Message, compose, deployment_name
 from workers.ledger import surveys
 from workers.ledger.records import Survey
 from workers.services import Services
@@ -44,7 +42,7 @@ class Rounds:
         deliver.begin(self.services.store, names)
         webhooks = time.monotonic() >= self._silence_next
         looked = look(self.services, names, webhooks=webhooks)
-        told_as = Told(deployment_name(self.services.settings), labels(self.services))
+        told_as = Told(deployment_name(self.services.settings.public_url), labels(self.services))
         kept = book.keep(self.services.store, lambda before, raised: turned(before, raised, looked, told_as))
         if webhooks and kept != "overtaken":
             self._silence_next = time.monotonic() + SILENCE_EVERY.total_seconds()
@@ -110,8 +108,3 @@ def turned(before: Book, raised: AllRaised, looked: Looked, told_as: Told) -> tu
 
 def labels(services: Services) -> dict[str, str]:
     return {one.id: one.label for one in services.integrations() if one.label}
-
-
-def deployment_name(settings: Settings) -> str:
-    """What tells this deployment from another in an inbox: the host of its public address."""
-    return urlsplit(settings.public_url).hostname or "tltw"

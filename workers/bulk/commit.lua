@@ -1,9 +1,10 @@
 -- commit: a step is done. All that it changed in the job changes here, at once.
 -- ARGV: member, token, cursor, done, total, progress, result, 1 when that was all, ms until the next step,
---       lease ms to go on with (0: give the job back), lines of the report kept at most, lines …
+--       lease ms to go on with (0: give the job back), lines of the report kept at most,
+--       a message for the channels of alerts or '', messages kept at most, lines …
 -- Answers 'mine', 'released', 'paused', 'cancelled', 'done' or 'lost'.
 local token, finished, again, lease, most = ARGV[2], ARGV[8] == '1', tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local LINES = 12
+local LINES = 14
 
 if get('token') ~= token then return 'lost' end
 redis.call('HSET', JOB, 'cursor', ARGV[3], 'done', ARGV[4], 'total', ARGV[5], 'progress', ARGV[6], 'result', ARGV[7],
@@ -12,6 +13,8 @@ local room = most - redis.call('LLEN', REPORT)
 for i = LINES, #ARGV do
   if i - LINES < room then redis.call('RPUSH', REPORT, ARGV[i]) else redis.call('HINCRBY', JOB, 'more', 1) end
 end
+
+if ARGV[12] ~= '' then redis.call('XADD', MESSAGES, 'MAXLEN', '~', ARGV[13], '*', 'm', ARGV[12]) end
 
 if finished then
   finish('done', '', '')

@@ -13,7 +13,7 @@
 --   claims                          turns that were begun and did not end: their process was killed
 --   failures                        failed tries in a row
 --   next (ms)                       when it may go on, while it waits
-local JOB, HISTORY, REPORT, TURNS, OPTIONS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local JOB, HISTORY, REPORT, TURNS, OPTIONS, MESSAGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local member = ARGV[1]
 local RUNS_KEPT = 20
 

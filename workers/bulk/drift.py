@@ -2,29 +2,36 @@
 
 It reads each customer in full, which is one call each to Teamleader and to Twikey, and writes nothing itself. With `repair`
 it makes owed what differs, as an operator's request (`workers.sync.decide`): so it also runs while auto-update is off, and
-then without CC and invoicing address. The report holds ids, names of fields and reasons, never a value.
+then without CC and invoicing address. The report holds ids, names of fields and reasons, never a value; at the end it is
+among the *Shared files* as well (`drift_report`).
 
 Who is edited while it runs is left to the live sync and only counted.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 
 from mapping import CannotMap, Kind, Variant, customer_number, map_customer
+from workers.bulk import drift_report
 from workers.bulk.backlog import LOOK_AGAIN, mark_some
+from workers.bulk.csv_export import unchanged
 from workers.bulk.estimate import About, about
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.listing import Customers
 from workers.bulk.patience import patiently
 from workers.bulk.walk import ACTIONS, PAGE_SIZE, moment_of
+from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, NotFound
 from workers.clients.teamleader.rate_limit import bulk_rates
+from workers.files import SharedFile, SharedFiles
 from workers.ledger import Cause
 from workers.sync.compare import differences
 
+NAME = "drift"
 FOUND = ("equal", "different", "missing", "unmappable", "gone", "edited")
 TOLD = ("different", "missing", "unmappable")
 # Compared per commit, when calls are free: a few seconds of work.
@@ -74,7 +81,7 @@ class Position:
 class Drift:
     """The kind of job. Parameters: `repair`, `create` (missing ones too, where the integration creates), `total`."""
 
-    name: str = "drift"
+    name: str = NAME
 
     def plan(self, parameters: Json, tools: BulkTools) -> Plan:
         customers = About(0, exact=True)
@@ -91,7 +98,7 @@ class Drift:
         )
 
     def step(self, job: Job, tools: BulkTools) -> Step:
-        """A page of a list, a few comparisons, or marking what is to be repaired."""
+        """A page of a list, a few comparisons, marking what is to be repaired, or at the end the files."""
         at = (
             Position.from_json(job.cursor)
             if job.cursor
@@ -99,7 +106,18 @@ class Drift:
         )
         if at.repair:
             return _repair(job, at, tools)
-        return _compare_some(job, at, tools) if at.page else _next_page(job, at, tools)
+        if not at.page and at.lists:
+            return _next_page(job, at, tools)
+        files = SharedFiles.of(tools.store, tools.settings.files_dir, job.integration, tools.settings.files_kept)
+        if at.is_the_end and (published := drift_report.published(job, files)):
+            return _finished(job, *published)
+        try:
+            desk = Workspace(files.workspace(job.run))
+        except WorkspaceBusy:
+            # A process that was believed dead still has the report in its hands.
+            return unchanged(job, again_in=LOOK_AGAIN)
+        with closing(desk):
+            return _compare_some(job, at, tools, desk) if at.page else _publish(job, files, desk)
 
 
 def _next_page(job: Job, at: Position, tools: BulkTools) -> Step:
@@ -113,7 +131,7 @@ def _next_page(job: Job, at: Position, tools: BulkTools) -> Step:
     return _step(job, after, {"edited": len(new) - len(before), "calls": 1})
 
 
-def _compare_some(job: Job, at: Position, tools: BulkTools) -> Step:
+def _compare_some(job: Job, at: Position, tools: BulkTools, desk: Workspace) -> Step:
     """As many as can be had: what was compared counts, even when the next one fails."""
     findings: list[Finding] = []
     variant = Variant.FULL if tools.ledger.auto_update() else Variant.MANUAL
@@ -127,7 +145,9 @@ def _compare_some(job: Job, at: Position, tools: BulkTools) -> Step:
         tools.keep()
     more = {name: sum(finding.found == name for finding in findings) for name in FOUND}
     repair = _to_repair(job.parameters, findings, tools)
-    lines = [finding.as_json() for finding in findings if finding.found in TOLD]
+    told = [finding for finding in findings if finding.found in TOLD]
+    drift_report.gather(desk, (finding.subject for finding in findings), told)
+    lines = [finding.as_json() for finding in told]
     after = replace(at, page=at.page[len(findings) :], repair=repair)
     return replace(_step(job, after, {**more, "calls": len(findings)}), lines=lines)
 
@@ -181,8 +201,21 @@ def _step(job: Job, at: Position, more: Mapping[str, int]) -> Step:
         total=total,
         progress="" if at.is_the_end else doing,
         result=result,
-        finished=at.is_the_end,
     )
+
+
+def _publish(job: Job, files: SharedFiles, desk: Workspace) -> Step:
+    counts = {name: cast(int, job.result.get(name, 0)) for name in (*FOUND, "repaired", "calls")}
+    drift_report.publish(job, files, desk, counts, lines=sum(counts[name] for name in TOLD))
+    published = drift_report.published(job, files)
+    assert published is not None
+    desk.remove()
+    return _finished(job, *published)
+
+
+def _finished(job: Job, for_people: SharedFile, for_programs: SharedFile) -> Step:
+    result = {**job.result, "file": for_people.id, "name": for_people.name, "json_file": for_programs.id}
+    return replace(unchanged(job, again_in=timedelta(0)), cursor=None, result=result, finished=True)
 
 
 def _page_length(tools: BulkTools, kind: str, number: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.parse import INTEGRATION_ID
 from workers import audit
-from workers.bulk import csv_export, csv_import
+from workers.bulk import csv_export, csv_import, drift
 from workers.bulk.jobs import Jobs
 from workers.files import SharedFiles
 from workers.services import Services
@@ -28,7 +28,7 @@ def expire_files(services: Services, _: str = "") -> None:
 
 def _at_work(services: Services, integration: str) -> set[str]:
     """The workspaces of jobs that are under way, or failed and may be resumed."""
-    jobs = [Jobs(services.store).look(integration, kind) for kind in (csv_export.NAME, csv_import.NAME)]
+    jobs = [Jobs(services.store).look(integration, kind) for kind in (csv_export.NAME, csv_import.NAME, drift.NAME)]
     alive = [job for job in jobs if job is not None and job.state not in ENDED]
     named = {str(job.parameters.get(name)) for job in alive for name in ("desk", "rows_of")}
     return {job.run for job in alive} | named

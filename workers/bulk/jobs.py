@@ -38,8 +38,9 @@ from typing import Any, Literal, cast
 
 import redis
 
-from config.keys import BULK_TURNS, IntegrationKeys
+from config.keys import ALERTS_MESSAGES, BULK_TURNS, IntegrationKeys
 from config.registry import UnknownIntegration
+from workers.alerts.book import MESSAGES_KEPT
 from workers.ledger.records import from_ms
 
 # As the ledger's: more than one whole HTTP budget, and what a killed process held is free again within it.
@@ -95,6 +96,7 @@ class Step:
     """Where a run is after a step: the new values, whole. `total` is None while nobody knows it.
 
     `again_in`: there is nothing to do before that. `lines`: JSON values for the report, each told exactly once.
+    `message`: JSON of a `workers.alerts.messages.Message`, which goes out once, if the step counts.
     """
 
     cursor: Any
@@ -105,6 +107,7 @@ class Step:
     finished: bool = False
     again_in: timedelta = timedelta(0)
     lines: Sequence[Json] = ()
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +219,8 @@ class Jobs:
         total = "" if step.total is None else step.total
         args: list[object] = [turn.token, json.dumps(step.cursor), step.done, total, step.progress]
         args += [json.dumps(step.result), int(step.finished), _ms(step.again_in)]
-        args += [_ms(self._lease) if keep else 0, REPORT_LINES, *(json.dumps(line) for line in step.lines)]
+        args += [_ms(self._lease) if keep else 0, REPORT_LINES, step.message, MESSAGES_KEPT]
+        args += (json.dumps(line) for line in step.lines)
         return cast(Committed, self._run("commit", turn.job.integration, turn.job.kind, args).decode())
 
     def wait(self, turn: Turn, *, reason: str, sentence: str, delay: timedelta, failed: bool) -> Committed:
@@ -237,7 +241,14 @@ class Jobs:
 
     def _run(self, name: str, integration: str, kind: str, args: Sequence[object]) -> Any:
         keys = IntegrationKeys(integration)
-        names = [keys.job(kind), keys.job_history(kind), keys.job_report(kind), BULK_TURNS, keys.options]
+        names = [
+            keys.job(kind),
+            keys.job_history(kind),
+            keys.job_report(kind),
+            BULK_TURNS,
+            keys.options,
+            ALERTS_MESSAGES,
+        ]
         return self._scripts[name](keys=names, args=[f"{integration} {kind}", *map(str, args)])
 
 

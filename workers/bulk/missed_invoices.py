@@ -2,7 +2,8 @@
 
 It lists the booked invoices of the last days, leaves out what is paid or amounts to nothing, and makes the customers owed as a
 manual invoice import does (`Cause.INVOICE_MANUAL`: with auto-update off a customer that Twikey knows is left alone). Then it
-waits for them, a few at a time, so that the summary says what became of each.
+waits for them, a few at a time, so that the summary says what became of each; the summary also goes out by e-mail, where that
+is configured.
 """
 
 from collections import Counter
@@ -12,6 +13,8 @@ from datetime import timedelta
 from typing import Any, cast
 
 from config.store import time_of
+from workers.alerts.messages import deployment_name
+from workers.bulk import invoice_summary
 from workers.bulk.backlog import LOOK_AGAIN, mark_some
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
@@ -58,9 +61,19 @@ class MissedInvoices:
     def step(self, job: Job, tools: BulkTools) -> Step:
         """Counts who is done, makes the next ones owed, and else reads a page of the list."""
         at = Position.from_json(job.cursor) if job.cursor else _begin(job, tools)
-        if at.place and not at.found:
-            return _page(job, at, tools)
-        return _bring(job, at, tools)
+        step = _page(job, at, tools) if at.place and not at.found else _bring(job, at, tools)
+        return replace(step, message=_summary(job, step.result, tools)) if step.finished else step
+
+
+def _summary(job: Job, result: Json, tools: BulkTools) -> str:
+    return invoice_summary.message(
+        job,
+        result,
+        label=tools.integration.label,
+        deployment=deployment_name(tools.settings.public_url),
+        console_url=tools.settings.console_url,
+        now=time_of(tools.store),
+    ).to_json()
 
 
 def _begin(job: Job, tools: BulkTools) -> Position:

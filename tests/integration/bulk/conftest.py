@@ -14,6 +14,7 @@ from sandbox.deployment import free_port, settings_for
 from sandbox.serve import serve
 from sandbox.teamleader.app import create_teamleader
 from sandbox.twikey.app import create_twikey
+from tests.integration.alerts.conftest import mail_server  # noqa: F401 # a fixture
 from tests.integration.bulk.town import Killed, Live, Town
 from workers.bulk.jobs import Jobs
 from workers.bulk.runner import Runner

@@ -1,5 +1,10 @@
 """The full comparison: what is equal, different, missing, cannot be sent; what repairing does; that it survives and gives way."""
 
+import csv
+import io
+import json
+import shutil
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +14,7 @@ from sandbox.faults import Fault
 from sandbox.teamleader.generated import GeneratedWorld
 from sandbox.world import character
 from tests.integration.bulk.town import INTEGRATION, Live, Town
+from workers import operations_files
 from workers.bulk.drift import Finding
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.registry import by_name
@@ -29,6 +35,16 @@ def start(town: Town, **parameters: Any) -> None:
 
 def found(town: Town) -> dict[str, Any]:
     return {str(line["subject"]).partition(":")[2]: line for line in town.jobs.report(INTEGRATION, "drift")}
+
+
+def shared(town: Town, which: str) -> bytes:
+    files = operations_files.files_of(town.services, INTEGRATION)
+    with files.open(str(town.job("drift").result[which])) as file:
+        return file.read()
+
+
+def as_csv(town: Town) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(shared(town, "file").decode(), newline="")))
 
 
 @pytest.fixture
@@ -168,6 +184,7 @@ def test_a_death_at_any_round_trip_leaves_every_line_once(
 
         subjects = [line["subject"] for line in town.jobs.report(INTEGRATION, "drift")]
         assert len(subjects) == len(set(subjects)) == 230, lives
+        assert sorted(row["customer"] for row in as_csv(town)) == sorted(subjects), lives
         assert town.job("drift").result["missing"] == 230
     assert deaths >= 5
 
@@ -189,3 +206,55 @@ def test_what_was_compared_counts_when_the_next_one_fails(differing: Town) -> No
     assert (waits.state, waits.reason) == ("waiting", "unavailable")
     assert waits.done >= 1
     assert differing.job("drift").done == 5
+
+
+@FEW
+def test_the_report_is_among_the_shared_files_as_csv_and_json(differing: Town) -> None:
+    start(differing)
+    job = differing.run("drift")
+
+    report = list(differing.jobs.report(INTEGRATION, "drift"))
+    document = json.loads(shared(differing, "json_file"))
+    listed = operations_files.files_of(differing.services, INTEGRATION).all()
+    assert {(row["customer"], row["found"]) for row in as_csv(differing)} == {
+        (line["subject"], line["found"]) for line in report
+    }
+    assert next(row["details"] for row in as_csv(differing) if row["found"] == "different") == "companyName, city"
+    assert sorted(document["customers"], key=str) == sorted(report, key=str)
+    assert document["counts"]["equal"] == job.result["equal"] == 1
+    assert (document["by"], document["lines_lost"]) == ("cli:els", 0)
+    assert {(file.kind, file.rows, file.made_by) for file in listed} == {("drift", 4, "cli:els")}
+    assert [file.name.rpartition(".")[2] for file in listed] in (["csv", "json"], ["json", "csv"])
+    work = operations_files.files_of(differing.services, INTEGRATION).folder / "work"
+    assert list(work.iterdir()) == []
+
+
+@SOME
+def test_the_files_hold_more_lines_than_the_store_keeps(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.bulk.drift.compare", _as_if_missing)
+    monkeypatch.setattr("workers.bulk.jobs.REPORT_LINES", 50)
+    start(town)
+
+    assert town.run("drift").more == 180
+    assert len({row["customer"] for row in as_csv(town)}) == 230
+
+
+@SOME
+def test_a_disk_that_was_lost_is_said_and_the_comparison_ends_all_the_same(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.bulk.drift.compare", _as_if_missing)
+    start(town)
+    works = Runner(town.services)
+    monkeypatch.setattr("workers.bulk.runner.TURN", timedelta(0))
+    while town.job("drift").done < 100:
+        town.hurry()
+        works.run_once()
+    before = town.job("drift").done
+    shutil.rmtree(operations_files.files_of(town.services, INTEGRATION).workspace(town.job("drift").run))
+
+    job = town.run("drift")
+
+    assert (job.state, job.result["missing"]) == ("done", 230)
+    assert len(as_csv(town)) == 230 - before
+    assert json.loads(shared(town, "json_file"))["lines_lost"] == before

@@ -1,13 +1,21 @@
 """Missed invoices: unknown customers of recent invoices are created, known ones left alone, and the summary is right."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from config.alerts import smtp_server
 from config.keys import IntegrationKeys
 from sandbox.world import character
+from tests.integration.alerts.conftest import MailServer
 from tests.integration.bulk.town import INTEGRATION, Live, Town
+from workers.alerts import book
+from workers.alerts.channels.log import LogChannel
+from workers.alerts.channels.smtp import SmtpChannel
+from workers.alerts.messages import Message
+from workers.alerts.rounds import Rounds
 from workers.bulk.jobs import Job
 from workers.bulk.runner import Runner
 
@@ -110,4 +118,57 @@ def test_a_death_at_any_round_trip_leaves_the_summary_right(town: Town, mortal: 
         expected: dict[str, Any] = {"invoices": 12, "same_customer": 6, "customers": {"synced": 6}}
         assert job.result == expected, lives
         assert set(ids) == set(town.twikey.office.default.customers)
+        assert [sent.message.number for sent in book.newest(town.store, 10)] == [6], lives
     assert deaths > 8
+
+
+def test_the_summary_goes_out_by_mail_once_with_counts_and_a_link_and_nobodys_name(
+    booked: Town, mail_server: Callable[..., MailServer]
+) -> None:
+    server, others = mail_server(), Listening()
+    place = smtp_server(server.url)
+    assert place is not None
+    mail = SmtpChannel(place, sender="tltw@example.com", to=("books@example.com",))
+    rounds = Rounds(booked.services, (LogChannel(), mail, others))
+    rounds.run()
+
+    run(booked)
+    rounds.run()
+    rounds.run()
+
+    (sent,) = (mail for mail in server.mails if "Missed invoices" in mail["Subject"])
+    assert sent["Subject"] == "Missed invoices of default: 4 customers (127.0.0.1)"
+    text = sent.get_content()
+    for line in (
+        "8 booked invoices of the last 30 days",
+        "  1 paid",
+        "  2 further ones of the same customers",
+        "customers: 4",
+        "  2 brought over",
+        "  1 known to Twikey, left alone",
+        "  1 could not be sent: tltw dead-letters list",
+    ):
+        assert f"{line}\n" in text.replace("\r\n", "\n")
+    assert f"{booked.services.settings.console_url}/integrations/default/jobs/invoices" in text
+    for customer in (ONE, TWO, THREE, AN):
+        document = booked.account.find(customer.kind, customer.id)
+        assert document is not None
+        names = [document.data.get(name) for name in ("name", "last_name")]
+        addresses = [one["email"] for one in document.data.get("emails", [])]
+        assert not [word for word in (*names, *addresses, customer.id) if word and str(word) in text]
+    assert not [message for message in others.heard if message.kind == "missed_invoices"]
+
+
+class Listening:
+    """Another channel, for which the summary is not."""
+
+    name = "slack"
+
+    def __init__(self) -> None:
+        self.heard: list[Message] = []
+
+    def send(self, message: Message, *, alert_id: str) -> None:
+        self.heard.append(message)
+
+    def close(self) -> None:
+        """Nothing to give back."""

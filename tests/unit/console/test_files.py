@@ -158,7 +158,7 @@ def test_an_export_is_planned_first_and_started_once(house, monkeypatch):
     ]
 
     assert "4,000" in text_of(asked)
-    assert "40 to 40 minutes" in text_of(asked)
+    assert "about 40 minutes" in text_of(asked)
     assert 'name="full" value="yes"' in asked.text
     assert "for_excel" not in asked.text
     assert 'name="for_excel" value="yes"' in browser.post(f"{FILES}/export/plan", {"for_excel": "yes"}).text
@@ -245,7 +245,7 @@ def test_a_file_that_is_too_large_is_refused_with_the_limit(house):
     answer = upload_large(house.browser("the-operator"), page.UPLOAD_BYTES)
 
     assert answer.status_code == 413
-    assert "At most 16.0 MB" in text_of(answer)
+    assert "At most 16 MB" in text_of(answer)
     assert not (shared(house).folder / "work").exists()
 
 

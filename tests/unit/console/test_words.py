@@ -136,3 +136,20 @@ def test_a_time_is_written_in_utc_and_for_the_browser_to_write_anew():
 )
 def test_the_best_language_is_the_first_that_we_speak(accepted, language):
     assert best(accepted) == language
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "french"),
+    [
+        (1, "1 byte", "1 octet"),
+        (999, "999 bytes", "999 octets"),
+        (1_000, "1 KB", "1 ko"),
+        (12_345, "12.3 KB", "12,3 ko"),
+        (16_000_000, "16 MB", "16 Mo"),
+        (1_234_500_000, "1,234.5 MB", "1 234,5 Mo"),
+    ],
+)
+def test_sizes_are_told_in_the_units_of_the_language(count, english, french):
+    told = [" ".join(Words(language).size(count).split()) for language in ("en", "fr")]
+
+    assert told == [english, french]

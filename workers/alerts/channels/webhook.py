@@ -36,7 +36,7 @@ class WebhookChannel:
 
 def payload(message: Message) -> str:
     """The body: a type to choose by, the time, and the message as data."""
-    data = {name: value for name, value in asdict(message).items() if name != "at"}
+    data = {name: value for name, value in asdict(message).items() if name not in ("at", "only")}
     document = {"type": f"alert.{message.event}", "timestamp": message.at, "data": data | {"subject": message.subject}}
     return json.dumps(document, ensure_ascii=False)
 
