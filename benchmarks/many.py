@@ -32,7 +32,8 @@ class Size:
     """How much is done. `quick` is for a look in under a minute."""
 
     merchants: int = 500
-    idle_seconds: float = 30.0
+    calm_seconds: float = 120.0
+    idle_seconds: float = 60.0
     owed: int = 20_000
     edits: int = 60
     edit_every_seconds: float = 1.0
@@ -45,6 +46,7 @@ class Size:
 FULL = Size()
 QUICK = Size(
     merchants=60,
+    calm_seconds=5,
     idle_seconds=8,
     owed=2_000,
     edits=12,
@@ -97,7 +99,7 @@ def idle(deployment: Deployment, size: Size, report: Report) -> None:
     before = cpu_seconds(clock)
     registered(deployment, merchants, seconds=300)
     report.add(f"checking {size.merchants} webhook registrations: clock", f"{cpu_seconds(clock) - before:.1f} s of CPU")
-    time.sleep(5)  # the last tokens are stored, connections are closed
+    time.sleep(size.calm_seconds)  # tokens are stored, and each was looked at once more a minute after it came
     pids = {name: _pid(deployment, name) for name in ("worker", "clock")}
     used = _cpu_share(list(pids.values()), size.idle_seconds)
     for (name, pid), share in zip(pids.items(), used, strict=True):

@@ -1,8 +1,10 @@
 """Turns a Teamleader customer into what Twikey is told about it; pure, it reads and writes nothing."""
 
 from mapping.customer import MappingSettings, Remark, TwikeyCustomer, Variant
+from mapping.entered import entered, name_of
 from mapping.errors import CannotMap, Problem
 from mapping.mapper import Kind, customer_number, fingerprint, map_customer
+from mapping.typed import form_fields, read_typed, suggested
 
 __all__ = [
     "CannotMap",
@@ -13,6 +15,11 @@ __all__ = [
     "TwikeyCustomer",
     "Variant",
     "customer_number",
+    "entered",
     "fingerprint",
+    "form_fields",
     "map_customer",
+    "name_of",
+    "read_typed",
+    "suggested",
 ]

@@ -191,7 +191,7 @@ def teamleader_id(number: str, prefix: str) -> str:
 def _read(column: str, text: str, region: str) -> str | Problem:
     """The value of one cell in the form Twikey takes, or what is wrong with it."""
     field = FIELDS_BY_NAME[column]
-    value = _READERS[column](text, region) if column in _READERS else text
+    value = READERS[column](text, region) if column in READERS else text
     if not value:
         return Problem(column, "invalid", _INVALID[column])
     if len(value) > field.limit:
@@ -213,7 +213,7 @@ def _enterprise_number(text: str, _: str) -> str:
 
 
 # Each leaves a value alone that already has Twikey's form, so that a round trip is exact.
-_READERS: Mapping[str, Callable[[str, str], str]] = {
+READERS: Mapping[str, Callable[[str, str], str]] = {
     "email": lambda text, _: values.email(text),
     "l": lambda text, _: values.language(text),
     "mobile": _mobile,

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from config.embedded import NoStore
+from sandbox import life
 from sandbox.deployment import Deployment, TookTooLong, deploy, second_merchant
 from sandbox.narrator import Narrator
 from sandbox.story import Story
@@ -36,11 +37,13 @@ def main(once: bool, quiet_story: bool) -> None:
     try:
         with _folder(once=once) as folder:
             console.print("Starting the store, a simulated Teamleader and Twikey, and web, console, worker and clock …")
-            with deploy(folder, **_ports(once=once)) as deployment:
+            with deploy(folder, more_settings=life.NAMED, **_ports(once=once)) as deployment:
                 _keep_settings(deployment)
                 failures = [] if quiet_story else _tell(deployment, console, begin)
                 if once:
                     sys.exit(1 if failures else 0)
+                if not quiet_story:
+                    _come_to_life(deployment, console)
                 _invite(deployment, console, deployment.add_operator(OPERATOR))
                 stopped.wait()
     except (TookTooLong, NoStore) as problem:
@@ -73,6 +76,12 @@ def _tell(deployment: Deployment, console: Console, begin: float) -> list[str]:
     else:
         console.print("Every hop went right.", style="bold green")
     return story.failures
+
+
+def _come_to_life(deployment: Deployment, console: Console) -> None:
+    console.print("Now everybody else is edited once, and somebody every few seconds from here on …")
+    life.fill(deployment)
+    life.Life(deployment).start()
 
 
 def _invite(deployment: Deployment, console: Console, password: str) -> None:

@@ -16,10 +16,15 @@ from pathlib import Path
 import fakeredis
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from config.store import connect
 
 START_WITHIN_SECONDS = 10.0
+
+# Speed is measured by benchmarks, never by tests: a busy machine proves nothing about the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(params=["fakeredis", "valkey", "redis"])

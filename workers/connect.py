@@ -151,13 +151,17 @@ def finish(services: Services, wanted: Consent, *, code: str) -> list[Step]:
     return steps
 
 
-def refused(error: str) -> Step:
-    """The step when Teamleader sent the browser back without a code."""
+def refused(services: Services, wanted: Consent, error: str) -> Step:
+    """The step when Teamleader sent the browser back without a code, which is noted. What was connected stays as it was."""
+    step = Step("consent", False, "Teamleader sent you back with an error: begin again.", "consent_refused")
     if error == "access_denied":
-        return Step(
-            "consent", False, "Consent was not given at Teamleader: begin again and press Allow.", "access_denied"
-        )
-    return Step("consent", False, "Teamleader sent you back with an error: begin again.", "consent_refused")
+        sentence = "Consent was not given at Teamleader: begin again and press Allow."
+        step = Step("consent", False, sentence, "access_denied")
+    audit.note(
+        services.store, by=wanted.by, what="connecting finished", integration=wanted.integration, after=step.reason
+    )
+    log.info("Connecting finished.", integration=wanted.integration, outcome=step.reason)
+    return step
 
 
 def complete(services: Services, name: str, *, by: str) -> list[Step]:

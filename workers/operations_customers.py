@@ -1,14 +1,26 @@
 """What an operator can do about one customer. The command line and the console call these and nothing else."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+from mapping import CannotMap, Kind, customer_number
 from workers import audit
+from workers.ask import at_once, giving_way
+from workers.clients.errors import ApiFailure, NotFound
+from workers.customer import Judged, Sides, failed_attempts, judge, kind_of, sides
+from workers.integrations import ACTIVE
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
+from workers.operations import refresh
 from workers.services import Services
+from workers.sync.run import Tools
 
 OWED = "owed"
+# `done_off`: with auto-update off, so without CC and a changed invoicing address. `held`: the integration does no work.
+Refreshed = Literal["done", "done_off", "failed", "under_way", "held"]
+LOOK_EVERY = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,11 @@ class Line:
     before: str = ""
     after: str = ""
 
+    @property
+    def because(self) -> frozenset[str]:
+        """The causes by name."""
+        return frozenset(cause.name.lower() for cause in self.causes)
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerStory:
@@ -39,6 +56,109 @@ class CustomerStory:
     subject: str
     state: SubjectState | None
     lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerView:
+    """Everything about one customer. `number`: its number at Twikey, or empty when it can have none.
+
+    `active`: whether work of its integration runs. `failures`: why a side could not be asked; the rest is there all the same.
+    """
+
+    subject: str
+    kind: Kind
+    id: str
+    number: str
+    auto_update: bool
+    active: bool
+    story: CustomerStory
+    sides: Sides
+    judged: Judged
+    failures: tuple[ApiFailure, ...] = ()
+    moves: bool = False
+
+
+def look(
+    services: Services, integration: str, subject: str, *, fresh: timedelta = timedelta(0), now: datetime | None = None
+) -> CustomerView:
+    """One customer: what the ledger knows, and what both sides say now (one call each). Writes nothing.
+
+    While an event is younger than `fresh` nobody is asked: that comparison would be over in a moment (`moves`).
+    """
+    tools, known = services.tools(integration), story(services, integration, subject)
+    auto_update = tools.ledger.auto_update()
+    number = _number(subject.partition(":")[2], tools)
+    now = now or datetime.now(UTC)
+    moves = _moves(known.state, fresh, now)
+    seen, failures = (Sides(), ()) if moves else _ask(services, tools, subject, number, auto_update)
+    return CustomerView(
+        subject=subject,
+        kind=kind_of(subject),
+        id=subject.partition(":")[2],
+        number=number,
+        auto_update=auto_update,
+        active=tools.ledger.state() == ACTIVE,
+        story=known,
+        sides=seen,
+        judged=judge(known.state, seen, auto_update=auto_update, now=now),
+        failures=failures,
+        moves=moves,
+    )
+
+
+def _moves(state: SubjectState | None, fresh: timedelta, now: datetime) -> bool:
+    since = state.wanted_since if state and state.owed and not failed_attempts(state, now) else None
+    return since is not None and now - since < fresh
+
+
+def _ask(
+    services: Services, tools: Tools, subject: str, number: str, auto_update: bool
+) -> tuple[Sides, tuple[ApiFailure, ...]]:
+    kind, customer_id = kind_of(subject), subject.partition(":")[2]
+    document, in_twikey = at_once(
+        lambda: giving_way(services, tools.integration.id).customer(kind, customer_id),
+        lambda: tools.twikey.get(number) if number else None,
+    )
+    seen = sides(
+        kind,
+        None if isinstance(document, ApiFailure) else document,
+        None if isinstance(in_twikey, ApiFailure) else in_twikey,
+        asked_twikey=bool(number) and not isinstance(in_twikey, ApiFailure),
+        auto_update=auto_update,
+        settings=tools.mapping,
+    )
+    if isinstance(document, NotFound):
+        seen, document = replace(seen, in_teamleader=False), None
+    return seen, tuple(answer for answer in (document, in_twikey) if isinstance(answer, ApiFailure))
+
+
+def _number(customer_id: str, tools: Tools) -> str:
+    try:
+        return customer_number(customer_id, tools.mapping.customer_number_prefix)
+    except CannotMap:
+        return ""
+
+
+def refresh_now(services: Services, integration: str, subject: str, *, most: timedelta, by: str) -> Refreshed:
+    """Brings one customer over, also with auto-update off, and waits a little to say how it ended."""
+    refresh(services, integration, subject, by=by)
+    ledger = services.ledger(integration)
+    if ledger.state() != ACTIVE:
+        return "held"
+    state = wait_for_end(services, integration, subject, most=most)
+    if state is None or state.owed:
+        return "under_way"
+    if state.story is not None or state.outcome not in ("synced", "unchanged"):
+        return "failed"
+    return "done" if ledger.auto_update() else "done_off"
+
+
+def wait_for_end(services: Services, integration: str, subject: str, *, most: timedelta) -> SubjectState | None:
+    """Waits until nothing is owed to a customer, for a while; answers how it stands then."""
+    ledger, ends = services.ledger(integration), time.monotonic() + most.total_seconds()
+    while (state := ledger.look(subject)) and state.owed and time.monotonic() < ends:
+        time.sleep(LOOK_EVERY.total_seconds())
+    return state
 
 
 def story(services: Services, integration: str, subject: str) -> CustomerStory:

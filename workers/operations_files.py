@@ -1,25 +1,34 @@
 """What an operator can do with files: export, import, and the *Shared files*. Beside `operations`, and like it the only way in."""
 
+import json
 import shutil
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import IO
+from typing import IO, Self
 
 from workers import audit
 from workers.bulk import csv_export, csv_import
+from workers.bulk.append import make_private
+from workers.bulk.csv_files import MOST_BYTES
 from workers.bulk.import_desk import REFUSED, FileFacts, ImportDesk, Told
-from workers.bulk.jobs import Plan
+from workers.bulk.jobs import Job, Plan
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.workspace import Workspace
 from workers.files import SharedFile, SharedFiles
 from workers.operations_bulk import Started, start
 from workers.services import Services
 
-# So many refused rows are shown; the result file has them all.
-SHOWN = 20
+# So many refused rows are told; the result file has them all.
+MOST_TOLD = 100
+_DESK = "import_"
+_CHECKED = "checked.json"
+
+
+class NoSuchRows(Exception):
+    """The rows of an import are not there (any more): imported, given up, cleared away, or on another machine's disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,15 @@ class Checked:
     rows: int
     good: int
     refused: tuple[Told, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        told = json.loads(text)
+        files = (FileFacts(**one | {name: tuple(one[name]) for name in ("extra", "missing")}) for one in told["files"])
+        return cls(**told | {"files": tuple(files), "refused": tuple(Told(**one) for one in told["refused"])})
 
 
 def plan_export(services: Services, integration: str, *, full: bool) -> Plan:
@@ -46,22 +64,50 @@ def start_export(
     return start(services, integration, csv_export.NAME, parameters, by=by)
 
 
-def check_import(services: Services, integration: str, paths: Sequence[Path]) -> Checked:
+@contextmanager
+def taken_in(services: Services, integration: str, uploads: Iterable[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
+    """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day."""
+    folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
+    make_private(folder)
+    try:
+        yield [_put(folder / str(number), name, content) for number, (name, content) in enumerate(uploads)]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_import(
+    services: Services, integration: str, paths: Sequence[Path], *, most_bytes: int = MOST_BYTES
+) -> Checked:
     """Reads and checks every row of the files, and keeps them for `start_import`. Raises `csv_files.Unreadable`.
 
     Whoever does not start the import then calls `discard_import`; what is forgotten is cleared away after a day.
+    `most_bytes`: what a zip may unpack to.
     """
-    name = "import_" + token_urlsafe(9)
+    name = _DESK + token_urlsafe(9)
     with closing(Workspace(files_of(services, integration).workspace(name))) as workspace:
         desk = ImportDesk(workspace)
         try:
-            facts = tuple(desk.take_in(paths, services.tools(integration).mapping))
+            facts = tuple(desk.take_in(paths, services.tools(integration).mapping, most_bytes=most_bytes))
+            refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(MOST_TOLD), strict=False))
+            rows = sum(one.rows for one in facts)
+            checked = Checked(name, facts, rows, rows - sum(one.refused for one in facts), refused)
+            # Last: where it is, everything is.
+            (workspace.folder / _CHECKED).write_text(checked.to_json(), encoding="utf-8")
         except BaseException:
             workspace.remove()
             raise
-        refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(SHOWN), strict=False))
-    rows = sum(one.rows for one in facts)
-    return Checked(name, facts, rows, rows - sum(one.refused for one in facts), refused)
+    return checked
+
+
+def checked_before(services: Services, integration: str, desk: str) -> Checked:
+    """What `check_import` found, for as long as the rows wait to be imported. Raises `NoSuchRows`."""
+    try:
+        if not desk.startswith(_DESK):
+            raise ValueError
+        found = (files_of(services, integration).workspace(desk) / _CHECKED).read_text(encoding="utf-8")
+    except (FileNotFoundError, ValueError):
+        raise NoSuchRows(desk) from None
+    return Checked.from_json(found)
 
 
 def discard_import(services: Services, integration: str, checked: Checked) -> None:
@@ -71,16 +117,36 @@ def discard_import(services: Services, integration: str, checked: Checked) -> No
 
 def plan_import(services: Services, integration: str, checked: Checked, *, dry_run: bool) -> Plan:
     """How many calls an import takes at most, and how long."""
-    parameters = {"desk": checked.desk, "dry_run": dry_run}
-    return csv_import.Import().plan(parameters, bulk_tools(services, integration))
+    return csv_import.plan_of(checked.good, dry_run=dry_run, calls_per_minute=services.settings.twikey_calls_per_minute)
 
 
 def start_import(services: Services, integration: str, checked: Checked, *, dry_run: bool, by: str) -> Started:
     """Starts an import; when one is under way already, answers that and forgets the rows of this one."""
     started = start(services, integration, csv_import.NAME, {"desk": checked.desk, "dry_run": dry_run}, by=by)
-    if not started.is_new:
+    if not started.is_new and not of_these_rows(started.job, checked.desk):
         discard_import(services, integration, checked)
     return started
+
+
+def start_kept_import(services: Services, integration: str, desk: str, *, dry_run: bool, by: str) -> Started:
+    """As `start_import`, but when another import is under way these rows wait on. Raises `NoSuchRows`.
+
+    A dry run works on a copy, so that the same rows can be imported afterwards; `of_these_rows` knows it as one of theirs.
+    """
+    checked = checked_before(services, integration, desk)
+    if not dry_run:
+        return start(services, integration, csv_import.NAME, {"desk": desk, "dry_run": False}, by=by)
+    copy = replace(checked, desk=_copied(services, integration, desk))
+    parameters = {"desk": copy.desk, "dry_run": True, "rows_of": desk}
+    started = start(services, integration, csv_import.NAME, parameters, by=by)
+    if not started.is_new:
+        discard_import(services, integration, copy)
+    return started
+
+
+def of_these_rows(job: Job, desk: str) -> bool:
+    """Whether a run of the import is about these rows."""
+    return desk in (job.parameters.get("desk"), job.parameters.get("rows_of"))
 
 
 def files_of(services: Services, integration: str) -> SharedFiles:
@@ -102,3 +168,25 @@ def remove_file(services: Services, integration: str, file_id: str, *, by: str) 
     file = files_of(services, integration).remove(file_id)
     audit.note(services.store, by=by, what="file removed", integration=integration, subject=file.id)
     return file
+
+
+def _put(folder: Path, name: str, content: IO[bytes]) -> Path:
+    """Names come from a browser: what is no letter of a name is left out, and what is too long cut."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    path = folder / ("".join(filter(str.isprintable, last)).strip(". ")[-80:] or "file")
+    make_private(folder)
+    with path.open("wb") as target:
+        shutil.copyfileobj(content, target)
+    return path
+
+
+def _copied(services: Services, integration: str, desk: str) -> str:
+    """Copies the rows of an import; answers the name of the copy. Raises `NoSuchRows`."""
+    name, files = _DESK + token_urlsafe(9), files_of(services, integration)
+    source, target = files.workspace(desk), files.workspace(name)
+    try:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock", _CHECKED))
+    except (FileNotFoundError, shutil.Error):
+        shutil.rmtree(target, ignore_errors=True)
+        raise NoSuchRows(desk) from None
+    return name

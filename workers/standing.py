@@ -10,17 +10,8 @@ from workers.operations import IntegrationView
 OVERDUE = timedelta(minutes=5)
 # A long backlog of which one is done every moment is work, not trouble.
 BACKLOG, BUSY = 50, timedelta(minutes=2)
-# What helps on the command line.
-COMMANDS = {
-    "dead": "tltw dead-letters list --integration {}",
-    "overdue": "tltw doctor --integration {}",
-    "away": "tltw doctor --integration {}",
-    "paused": "tltw integration resume {}",
-    "reconnect_needed": "tltw integration connect {}",
-    "connecting": "tltw integration connect {}",
-    "off": "tltw integration enable {}",
-    "off_with_held": "tltw integration enable {}",
-}
+# What helps, where no page of the console does.
+COMMANDS = {"overdue": "tltw doctor --integration {}", "away": "tltw doctor --integration {}"}
 
 
 class Level(StrEnum):

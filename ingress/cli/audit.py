@@ -7,6 +7,7 @@ import sys
 import click
 
 from ingress.cli.shared import answer, command, json_option, when
+from mapping.csv_rows import defuse
 from workers import operations
 from workers.services import Services
 
@@ -38,8 +39,12 @@ def list_(services: Services, only: str, newest: int, as_json: bool) -> None:
 @click.option("--integration", "only", default="", help="Only what concerns this one.")
 @command
 def export(services: Services, only: str) -> None:
-    """Write the whole log as CSV to standard output, newest first."""
+    """Write the whole log as CSV to standard output, newest first.
+
+    What a spreadsheet would run as a formula has an apostrophe in front, as in all our files.
+    """
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)
     for one in operations.audit_log(services, only):
-        writer.writerow([one.at.isoformat(), one.by, one.what, one.integration, one.subject, one.before, one.after])
+        cells = (one.at.isoformat(), one.by, one.what, one.integration, one.subject, one.before, one.after)
+        writer.writerow(map(defuse, cells))

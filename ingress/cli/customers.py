@@ -1,6 +1,6 @@
 """Commands about one customer: bring it up to date, or see what that would do."""
 
-import time
+from datetime import timedelta
 
 import click
 from rich.table import Table
@@ -24,6 +24,7 @@ from workers.ledger.records import Cause, SubjectState
 from workers.operations_customers import OWED, Line
 from workers.services import Services
 
+WAIT = timedelta(seconds=30)
 KIND = click.Choice(operations.KINDS)
 CAUSES = {
     Cause.WEBHOOK: "edited in Teamleader",
@@ -64,7 +65,11 @@ def sync(services: Services, kind: str, customer_id: str, wait: bool, name: str,
     """
     subject = operations.subject_of(kind, customer_id)
     event_id = operations.refresh(services, name, subject, by=who())
-    state = _wait_for_end(services, name, subject) if wait else services.ledger(name).look(subject)
+    state = (
+        operations_customers.wait_for_end(services, name, subject, most=WAIT)
+        if wait
+        else services.ledger(name).look(subject)
+    )
     answer({"event": event_id, "state": state}, as_json=as_json, text=_sentence(state))
     if wait and (state is None or state.owed or state.story):
         raise SystemExit(FAILED)
@@ -115,14 +120,6 @@ def _line(line: Line) -> str:
     return f"{when(line.at)}  {said}"
 
 
-def _wait_for_end(services: Services, name: str, subject: str) -> SubjectState | None:
-    deadline = time.monotonic() + 30
-    ledger = services.ledger(name)
-    while (state := ledger.look(subject)) and state.owed and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return state
-
-
 def _sentence(state: SubjectState | None) -> str:
     if state is None:
         return "Nothing is known about this customer."
@@ -131,6 +128,7 @@ def _sentence(state: SubjectState | None) -> str:
     if state.story:
         return f"It could not be done: {state.story.sentence}\nSee: tltw dead-letters show {state.subject}"
     sentences = {
+        "": "Nothing was brought over by us yet.",
         "synced": "Twikey has the customer as it is in Teamleader now.",
         "unchanged": "Twikey had everything already.",
         "gone": "This customer no longer exists in Teamleader; Twikey was left as it is.",

@@ -12,7 +12,7 @@ from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
 from config.store import clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
-from workers import operations, operations_bulk
+from workers import operations, operations_alerts, operations_bulk
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
 from workers.services import Services
@@ -39,7 +39,7 @@ class Check:
 def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
     checks = [Check("settings", True, "All settings are there and well-formed.")]
-    checks += [_store(services), _clock(services), machine_clock(services)]
+    checks += [_store(services), _clock(services), machine_clock(services), _alerts(services)]
     names = [chosen(services, only)] if only else services.registry.ids()
     if not names:
         checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
@@ -96,6 +96,16 @@ def _clock(services: Services) -> Check:
 def machine_clock(services: Services) -> Check:
     problem = clock_problem_here(services.store)
     return Check("machine clock", not problem, problem or "This machine and the store agree on the time.")
+
+
+def _alerts(services: Services) -> Check:
+    """Whether anybody can be told. What an open alert is about, the other checks judge as it is now."""
+    view = operations_alerts.view(services, newest=1)
+    failing = [f"{one.name} failed {one.failures} times: {one.why}" for one in view.channels if one.failures]
+    if failing:
+        return Check("alerts", False, f"{'; '.join(failing)} Try it: tltw alerts test")
+    told = f"{len(view.open)} open: tltw alerts list" if view.open else "none is open"
+    return Check("alerts", True, f"Every channel works; {told}.")
 
 
 def _backlog(services: Services, name: str) -> Check:

@@ -29,9 +29,11 @@ from workers import operations_files
 from workers.bulk.csv_files import Unreadable
 from workers.bulk.jobs import Job, Plan
 from workers.files import NoSuchFile, SharedFile
-from workers.operations_files import SHOWN, Checked
+from workers.operations_files import Checked
 from workers.services import Services
 
+# So many refused rows are shown; the result file has them all.
+SHOWN = 20
 OUTCOMES = {
     "to_create": "would be created",
     "to_update": "would be updated",
@@ -224,7 +226,7 @@ def _show_checked(checked: Checked) -> None:
         told += f"; not ours and left alone: {', '.join(file.extra)}" if file.extra else ""
         told += f"; not in the file: {', '.join(file.missing)}" if file.missing else ""
         console.print(told, markup=False, soft_wrap=True)
-    for row in checked.refused:
+    for row in checked.refused[:SHOWN]:
         console.print(f"  {row.file}, line {row.line}: {row.what}", markup=False, soft_wrap=True)
     refused = checked.rows - checked.good
     if refused > SHOWN:

@@ -350,7 +350,7 @@ def _finish(services: Services, landed: str, binding: str) -> list[connecting.St
     query = parse_qs(urlsplit(landed.strip()).query)
     wanted = connecting.take(services, query.get("state", [""])[0], binding=binding)
     if "code" not in query:
-        return [connecting.refused(query.get("error", [""])[0])]
+        return [connecting.refused(services, wanted, query.get("error", [""])[0])]
     return connecting.finish(services, wanted, code=query["code"][0])
 
 

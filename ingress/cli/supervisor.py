@@ -4,6 +4,7 @@ honcho, which reads the same Procfile, ends everything as soon as one process en
 worker is back within seconds and that stopping drains (docs/decisions/0002).
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -138,8 +139,8 @@ class Supervisor:
             process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + DRAIN_SECONDS
         for process in running:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # whatever is left of its group
+            process.wait()

@@ -16,11 +16,15 @@ from ingress.console.language import LANGUAGES
 from ingress.console.page import Link, Pages
 from ingress.console.pages import (
     account,
+    add_customer,
     alerts,
     audit_log,
     connect,
     connection,
+    customer,
+    customers,
     dead_letters,
+    files,
     integration,
     jobs,
     operators,
@@ -37,8 +41,12 @@ PAGES: tuple[Pages, ...] = (
     sign_in.pages,
     overview.pages,
     integration.pages,
+    customers.pages,
+    customer.pages,
+    add_customer.pages,
     dead_letters.pages,
     jobs.pages,
+    files.pages,
     alerts.pages,
     connection.pages,
     switches.pages,
@@ -48,7 +56,7 @@ PAGES: tuple[Pages, ...] = (
     operators.pages,
     account.pages,
 )
-# A page that takes more raises it for itself: request.max_content_length.
+# A page that takes more says so: `Need.most_bytes`.
 FORM_BYTES = 64 * 1024
 
 
@@ -83,6 +91,7 @@ def _tell_templates(app: Flask, pages: Sequence[Pages]) -> None:
         ago=lambda at: _here().words.ago(at),
         number=lambda value: _here().words.number(value),
         span=lambda duration: _here().words.span(duration),
+        size=lambda bytes_: _here().words.size(bytes_),
         csrf=_csrf,
         static=_static(app),
         languages=LANGUAGES,

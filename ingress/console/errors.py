@@ -4,7 +4,7 @@ from typing import Any
 
 import redis
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -13,6 +13,7 @@ from config.secrets import SecretUnreadable
 from ingress.console.cookies import Cookies
 from ingress.console.gate import FormRefused, WrongAddress, arrive
 from ingress.console.here import Here, NotAllowed
+from ingress.console.page import need_of
 from workers import operators
 from workers.clients.errors import ApiFailure
 from workers.operations import new_event_id
@@ -81,6 +82,8 @@ def answer_with_pages(app: Flask, services: Services) -> None:
             return unexpected(error)
         if error.code < 400:
             return error
+        if error.code == 413 and (most := most_bytes()):
+            return _expected(here(), 413, "file_too_large", most=here().words.size(most))
         return _expected(here(), error.code, OF_STATUS.get(error.code, "bad_request"))
 
     @app.errorhandler(Exception)
@@ -88,6 +91,12 @@ def answer_with_pages(app: Flask, services: Services) -> None:
         event = new_event_id()
         log.error("A page failed unexpectedly.", event_id=event, page=request.endpoint, exc_info=error)
         return _page(here(), 500, "unexpected", event)
+
+
+def most_bytes() -> int:
+    """How large a file the page takes that was asked for; 0 when it takes none."""
+    need = need_of(current_app, request.endpoint) if request.endpoint else None
+    return need.most_bytes if need else 0
 
 
 def _expected(here: Here, status: int, area: str, *, reason: str = "", **values: Any) -> Response:

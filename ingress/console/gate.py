@@ -72,9 +72,13 @@ def check(here: Here, need: Need | None) -> Response | None:
         raise RuntimeError(f"the page {request.endpoint} does not say who may use it: declare it with Pages")
     if need.role is not None and here.session is None:
         return sign_in_first(here, need)
+    may = need.role is None or here.operator.may(need.role, unlimited=need.unlimited)
+    if may and need.most_bytes:
+        # Before the form is read, and only for whoever may send a file.
+        request.max_content_length = need.most_bytes
     if request.method not in ("GET", "HEAD"):
         check_form(here)
-    if need.role is not None and not here.operator.may(need.role, unlimited=need.unlimited):
+    if need.role is not None and not may:
         raise NotAllowed(needs=need.role, unlimited=need.unlimited)
     return None
 
@@ -95,9 +99,14 @@ def sign_in_first(here: Here, need: Need) -> Response:
 
 def allowed_hosts(console_url: str) -> frozenset[str]:
     """The host names the console answers to. On this machine: all of its own, so that no name of others leads here."""
-    host = _hostname(console_url.split("://", 1)[1])
+    host = name_in(console_url)
     loopback = frozenset({"localhost", "127.0.0.1", "::1"})
     return loopback if host in loopback else frozenset({host})
+
+
+def name_in(address: str) -> str:
+    """The host name of an address."""
+    return _hostname(address.split("://", 1)[1])
 
 
 def host_of(asked: Request) -> str:

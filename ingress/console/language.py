@@ -20,6 +20,7 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "nl": "Nederlands", "fr": "Fran
 # Between thousands. French: a narrow space that does not break.
 THOUSANDS = {"en": ",", "nl": ".", "fr": "\u202f"}
 DECIMAL = {"en": ".", "nl": ",", "fr": ","}
+SEPARATORS = {language: str.maketrans({",": THOUSANDS[language], ".": DECIMAL[language]}) for language in LANGUAGES}
 UNITS = (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1)))
 
 # French has a space before these signs, and no line may begin with them.
@@ -67,6 +68,13 @@ class Words:
             if seconds < longest:
                 return self(f"time.{unit}", number=f"{seconds / length:.2g}".replace(".", DECIMAL[self.language]))
         return self("time.days", count=round(seconds / 86400))
+
+    def size(self, count: int) -> Markup:
+        """How large a file is: `812 bytes`, `12.4 KB`, `3.1 MB`, of a thousand each as disks and mail programs count."""
+        if count < 1000:
+            return self("size.bytes", count=count)
+        unit, length = ("kilo", 1000) if count < 1_000_000 else ("mega", 1_000_000)
+        return self(f"size.{unit}", number=f"{count / length:,.1f}".translate(SEPARATORS[self.language]))
 
     def span_ago(self, span: timedelta) -> Markup:
         for name, unit in UNITS:

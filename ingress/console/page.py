@@ -22,12 +22,14 @@ class Need:
 
     `unlimited`: not those who are limited to some integrations. `by_itself`: the page is asked for again and again by a script, which
     does not keep a session alive. `secret_query`: what follows the ? is not carried along to the sign-in page.
+    `most_bytes`: a form that brings a file, and may be so large; 0: as large as any form.
     """
 
     role: Role | None
     unlimited: bool = False
     by_itself: bool = False
     secret_query: bool = False
+    most_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,12 @@ class Pages:
 
         return declare
 
-    def post(self, address: str, *, needs: Role | None, unlimited: bool = False) -> Callable[[Page], Page]:
+    def post(
+        self, address: str, *, needs: Role | None, unlimited: bool = False, most_bytes: int = 0
+    ) -> Callable[[Page], Page]:
         """An act. Its form carries `csrf()`."""
-        return lambda page: self._add("POST", address, Need(role=needs, unlimited=unlimited), page)
+        need = Need(role=needs, unlimited=unlimited, most_bytes=most_bytes)
+        return lambda page: self._add("POST", address, need, page)
 
     def _add(self, method: str, address: str, need: Need, page: Page) -> Page:
         @functools.wraps(page)

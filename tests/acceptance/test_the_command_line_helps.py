@@ -37,7 +37,7 @@ def test_doctor_is_content_with_a_healthy_deployment(deployment: Deployment, tlt
     result = tltw("doctor", "--integration", "default", "--json")
 
     assert result.code == 0, result
-    assert {check["name"] for check in result.json} >= {"settings", "store", "teamleader", "twikey", "books"}
+    assert {check["name"] for check in result.json} >= {"settings", "store", "alerts", "teamleader", "twikey", "books"}
 
 
 def test_preview_shows_the_difference_and_writes_nothing(deployment: Deployment, tltw):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from sandbox.deployment import Deployment, deploy, free_port
-from tests.browser.harness import add_merchants, chromium, new_context, running_browser
+from tests.browser.harness import add_files, add_merchants, chromium, new_context, running_browser
 from workers import operators, sessions
 from workers.operators import Role
 
@@ -51,6 +51,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     elsewhere = {"TLTW_TEAMLEADER_AUTH_URL": f"http://localhost:{port}"}
     with deploy(tmp_path_factory.mktemp("console"), teamleader_port=port, more_settings=elsewhere) as deployment:
         add_merchants(deployment)
+        add_files(deployment)
         yield Console(deployment, {f"the-{role}": deployment.add_operator(f"the-{role}", role) for role in Role})
 
 

@@ -3,13 +3,16 @@
 Playwright downloads no browser of its own here: it takes the `chromium` of the machine.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Literal
+from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -17,7 +20,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sandbox.deployment import Deployment
-from workers import connect, integrations
+from sandbox.world import character
+from workers import connect, integrations, operations_files
+from workers.ledger import Cause, Claim, Story
 
 # Nothing that reaches beyond this machine; --no-sandbox because tests may run as root.
 FLAGS = (
@@ -34,10 +39,30 @@ SIZES: Mapping[str, tuple[int, int]] = {"desktop": DESKTOP, "phone": PHONE}
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
+CUSTOMERS = "/integrations/default/customers"
+FRESH, OLD, LONG, PLANTED, BURIED = (
+    f"{one.kind}:{one.id}"
+    for one in map(character, ("dotted-vat", "two-emails", "long-name", "script-name", "only-last-name"))
+)
+
 # Every page an admin can look at, by a name for its picture. Whoever adds a page adds it here.
 PAGES: Mapping[str, str] = {
     "overview": "/",
     "integration": "/integrations/default",
+    "customers": CUSTOMERS,
+    "customers-found": f"{CUSTOMERS}?q=bv",
+    "customers-nobody": f"{CUSTOMERS}?q=zzzzzz",
+    "customers-away": "/integrations/bakery/customers?q=bakkerij",
+    "customer-unknown": f"{CUSTOMERS}/{FRESH}",
+    "customer-differs": f"{CUSTOMERS}/{OLD}",
+    "customer-long": f"{CUSTOMERS}/{LONG}",
+    "customer-planted": f"{CUSTOMERS}/{PLANTED}",
+    "customer-dead": f"{CUSTOMERS}/{BURIED}",
+    "customer-gone": f"{CUSTOMERS}/company:00000000-0000-0000-0000-000000000000",
+    "customer-away": f"/integrations/bakery/customers/{FRESH}",
+    "customer-add": f"{CUSTOMERS}/{FRESH}/add",
+    "customer-add-long": f"{CUSTOMERS}/{LONG}/add",
+    "customer-add-known": f"{CUSTOMERS}/{OLD}/add",
     "connect": "/connect",
     "connection": "/integrations/bakery/connection",
     "connection-denied": "/integrations/bakery/connection?refused=access_denied",
@@ -52,6 +77,9 @@ PAGES: Mapping[str, str] = {
     "dead-letters-chosen": "/integrations/default/dead-letters/chosen?all=1",
     "jobs": "/integrations/default/jobs",
     "job": "/integrations/default/jobs/sweep",
+    "files": "/integrations/default/files",
+    "files-none": "/integrations/bakery/files",
+    "import-rows": "/integrations/default/files/import/import_to-look-at",
     "alerts": "/alerts",
     "audit": "/audit",
     "operators": "/operators",
@@ -59,6 +87,36 @@ PAGES: Mapping[str, str] = {
     "account": "/account",
     "not-found": "/nowhere",
 }
+
+
+ROWS = """\
+customerNumber;lastname;email;l;mobile;Saldo
+K.1;Peeters;an@example.com;nl;0475/12.34.56;12
+K.2;Janssens;geen adres;turkish;;0
+;Zonder nummer;;nl;;0
+"""
+
+
+def add_files(deployment: Deployment) -> None:
+    """A shared file, and rows that wait to be imported under an address that is known."""
+    services = deployment.services
+    made = services.settings.files_dir / "made"
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_bytes(b"a file to look at, not to open")
+    operations_files.files_of(services, "default").add(
+        made,
+        file_id="file_to-look-at",
+        name="customers-default-20260102-0930-full.zip",
+        kind="export",
+        rows=12_345,
+        by="operator:an.peeters@boekhouding-van-der-linden.be",
+        now=datetime.now(UTC),
+    )
+    with (
+        mock.patch("workers.operations_files.token_urlsafe", return_value="to-look-at"),
+        operations_files.taken_in(services, "default", [("klanten.csv", io.BytesIO(ROWS.encode()))]) as paths,
+    ):
+        operations_files.check_import(services, "default", paths)
 
 
 def add_merchants(deployment: Deployment) -> None:
@@ -75,6 +133,19 @@ def add_merchants(deployment: Deployment) -> None:
     landed = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
     connect.finish(services, connect.take(services, landed["state"], binding="an's browser"), code=landed["code"])
     connect.complete(services, "default", by="operator:an")
+    add_customers(deployment)
+
+
+def add_customers(deployment: Deployment) -> None:
+    """One whom Twikey knows with an old e-mail address, and one who failed for good."""
+    old = {"companyName": "Twee Adressen NV", "email": "oud@twee.example.com", "city": "Gent", "l": "nl"}
+    deployment.twikey.post("/customers", {"customerNumber": OLD.partition(":")[2], "profile": old})
+    ledger = deployment.services.ledger("default")
+    ledger.mark(BURIED, frozenset({Cause.WEBHOOK}), event_id="ev_0123456789ab")
+    claim = ledger.claim(BURIED)
+    assert isinstance(claim, Claim), claim
+    sentence = "Twikey refuses the customer: err_invalid_params"
+    ledger.fail(claim, "dead", reason="refused", story=Story("refused", sentence=sentence, api="twikey", status=400))
 
 
 def chromium() -> str:

@@ -10,8 +10,21 @@ from pathlib import Path
 import click
 from playwright.sync_api import Browser
 
+from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
-from tests.browser.harness import PAGES, SCHEMES, SIZES, Scheme, add_merchants, new_context, running_browser, sign_in
+from tests.browser.harness import (
+    FRESH,
+    LONG,
+    PAGES,
+    SCHEMES,
+    SIZES,
+    Scheme,
+    add_files,
+    add_merchants,
+    new_context,
+    running_browser,
+    sign_in,
+)
 from workers import operators
 from workers.operators import Role
 
@@ -23,7 +36,10 @@ from workers.operators import Role
 def main(folder: Path, language: str, only: str) -> None:
     """Take a picture of every page."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tltw-") as data, deploy(Path(data)) as deployment:
+    with (
+        tempfile.TemporaryDirectory(prefix="tltw-") as data,
+        deploy(Path(data), more_settings=life.NAMED) as deployment,
+    ):
         password = fill(deployment)
         with running_browser() as browser:
             for scheme in SCHEMES:
@@ -33,14 +49,10 @@ def main(folder: Path, language: str, only: str) -> None:
 
 def fill(deployment: Deployment) -> str:
     """Some life: customers in sync, one that needs somebody, operators; answers the password of the admin."""
-    for number in range(6):
-        emails = [{"type": "primary", "email": f"info{number}@example.com"}]
-        company = deployment.create("company", name=f"Firma {number}", emails=emails, language="nl")
-        deployment.edit("company", company, remarks="x")
-    nameless = deployment.create("company", name="")
-    deployment.edit("company", nameless, remarks="x")
-    wait_for("everything to be done", deployment.settled, seconds=30)
+    life.fill(deployment)
+    wait_for("everything to be done", deployment.settled, seconds=90)
     add_merchants(deployment)
+    add_files(deployment)
     deployment.add_operator("the-viewer", Role.VIEWER)
     deployment.add_operator("an.peeters@boekhouding-van-der-linden.be", Role.OPERATOR)
     operators.set_limit(deployment.services.store, "the-viewer", frozenset({"default"}), by="operator:an")

@@ -83,15 +83,16 @@ class System:
         self.faults.append(checker.Fault(kind, start, end, clients_died, paused, in_hand))
 
     def kill(self, name: str, *, kind: str = "") -> bool:
-        """kill -9 of a process of ours; False when it was not running."""
+        """kill -9 of a process; False when it was not running. A worker dies with its children: the stock one works in those."""
         pid = self.supervisor.pid(name)
         if pid is None:
             return False
-        os.kill(pid, signal.SIGSTOP)  # so that what it has in hand is what it dies with
+        send = os.killpg if name.startswith("worker") else os.kill  # the supervisor gives each a process group
+        send(pid, signal.SIGSTOP)  # so that what it has in hand is what it dies with
         with self.fault(
             kind or f"kill -9 {name.rstrip('2')}", clients_died=name.startswith("worker"), in_hand=self.in_hand(name)
         ):
-            os.kill(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         return True
 
     def in_hand(self, name: str) -> frozenset[str]:

@@ -245,7 +245,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(STEPS, st.integers(1, 60)), max_size=25))
 def test_whatever_happens_nobody_is_flooded_and_everything_open_becomes_known(story):
     house = House()

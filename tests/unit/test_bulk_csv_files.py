@@ -173,7 +173,7 @@ def test_a_file_that_lost_what_was_committed_is_noticed(tmp_path: Path) -> None:
         AppendFile(tmp_path / "a", length=4)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=60), max_size=60), st.lists(st.integers(0, 60), max_size=4), st.integers(100, 400))
 def test_parts_hold_every_row_once_whole_and_small_enough_however_often_one_goes_on(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], stops: list[int], limit: int

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.bulk.listing import Customers, Invoices, from_json
@@ -265,7 +265,6 @@ def test_one_page_of_invoices_is_one_call_and_more_are_read_twice(number: int, c
     assert made == calls
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["delete", "book", "touch"]), st.integers(0, 600))))
 def test_no_invoice_is_missed_or_handed_out_twice_whatever_happens_in_the_first_round(
     events: list[tuple[int, str, int]],

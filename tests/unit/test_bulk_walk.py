@@ -73,7 +73,6 @@ def test_everybody_is_met(number: int, inclusive: bool) -> None:
     assert lists.calls <= number // (PAGE_SIZE - 1) + 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=700), st.randoms(use_true_random=False))
 def test_nobody_is_missed_among_many_changed_in_the_same_second(seconds: list[int], chance: random.Random) -> None:
     lists = Lists(seconds)
@@ -97,7 +96,7 @@ def test_a_second_without_any_order_is_read_until_a_round_meets_nobody_new() -> 
     assert lists.calls > 2 * 3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_nobody_is_missed_whatever_is_edited_added_or_deleted_meanwhile(seed: int) -> None:
     chance = random.Random(seed)

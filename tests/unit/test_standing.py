@@ -76,6 +76,9 @@ def test_the_one_thing_that_matters_most(changes, expected):
     assert replace(found, command="") == expected
 
 
-def test_what_needs_somebody_names_the_command_that_helps():
-    assert standing(replace(WELL, dead=1), NOW).command == "tltw dead-letters list --integration default"
+def test_where_no_page_helps_the_command_that_does_is_named():
+    away = replace(WELL, account=replace(WELL.account, pending=1), owed_since=NOW - timedelta(hours=1))
+
+    assert standing(away, NOW).command == "tltw doctor --integration default"
+    assert standing(replace(WELL, dead=1), NOW).command == ""
     assert standing(WELL, NOW).command == ""

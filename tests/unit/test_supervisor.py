@@ -3,10 +3,11 @@
 import signal
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from ingress.cli.supervisor import RESTART_LONGEST_SECONDS, Child, restart_wait
+from ingress.cli.supervisor import RESTART_LONGEST_SECONDS, Child, Supervisor, restart_wait
 from sandbox.deployment import wait_for
 from workers.ledger.ledger import LEASE
 
@@ -53,3 +54,25 @@ def test_a_child_that_is_killed_comes_back_with_the_next_look(monkeypatch):
     assert child.process.pid != first.pid
     child.process.kill()
     child.process.wait()
+
+
+def test_stopping_leaves_no_child_of_a_child_behind(tmp_path):
+    """A process may end and leave its own children running, as Dramatiq's does when it is killed."""
+    note = tmp_path / "grandchild"
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    program = f"import subprocess, pathlib, time; one = subprocess.Popen({sleeper!r}); " + (
+        f"pathlib.Path({str(note)!r}).write_text(str(one.pid)); time.sleep(60)"
+    )
+    supervisor = Supervisor({"parent": [sys.executable, "-c", program]}, {})
+    supervisor.start()
+    wait_for("the grandchild", lambda: note.exists() and note.read_text())
+
+    supervisor.stop()
+
+    wait_for("its end", lambda: not_running(int(note.read_text())))
+
+
+def not_running(pid: int) -> bool:
+    """Gone, or a zombie that waits for an init which does not reap."""
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"

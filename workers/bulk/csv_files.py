@@ -38,15 +38,18 @@ class Line:
 
 
 @contextmanager
-def tables(path: Path) -> "Iterator[Iterator[tuple[str, Iterator[Line]]]]":
-    """The tables in a file, each with its name: itself, or the CSV files in a zip. Read each before the next."""
+def tables(path: Path, *, most_bytes: int = MOST_BYTES) -> "Iterator[Iterator[tuple[str, Iterator[Line]]]]":
+    """The tables in a file, each with its name: itself, or the CSV files in a zip. Read each before the next.
+
+    `most_bytes`: what a zip may unpack to; more is `Unreadable`.
+    """
     try:
         with path.open("rb") as file:
             is_zip = file.read(2) == b"PK"
             file.seek(0)
             if is_zip:
                 with zipfile.ZipFile(file) as archive:
-                    yield _in_zip(path.name, archive)
+                    yield _in_zip(path.name, archive, most_bytes)
             else:
                 yield iter([(path.name, lines(path.name, file))])
     except (zipfile.BadZipFile, NotImplementedError, zlib.error) as broken:
@@ -82,12 +85,13 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip(' "\r\n').casefold() for cell in line.split(delimiter)]
 
 
-def _in_zip(name: str, archive: zipfile.ZipFile) -> Iterator[tuple[str, Iterator[Line]]]:
+def _in_zip(name: str, archive: zipfile.ZipFile, most_bytes: int) -> Iterator[tuple[str, Iterator[Line]]]:
     found = [info for info in archive.infolist() if _is_table(info)]
     if not found:
         raise Unreadable(f"{name} holds no CSV file.")
-    if len(found) > MOST_FILES or sum(info.file_size for info in found) > MOST_BYTES:
-        raise Unreadable(f"{name} holds more than anybody has customers; unpack it and import its files.")
+    if len(found) > MOST_FILES or sum(info.file_size for info in found) > most_bytes:
+        most = f"more than {most_bytes:,} bytes, or {MOST_FILES:,} files"
+        raise Unreadable(f"{name} unpacks to {most}; import its files a few at a time.")
     if any(info.flag_bits & ENCRYPTED for info in found):
         raise Unreadable(f"{name} has a password; unpack it and import its files.")
     for info in found:

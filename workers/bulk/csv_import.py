@@ -96,15 +96,8 @@ class Import:
         files = _files(tools)
         with closing(Workspace(files.workspace(str(parameters["desk"])))) as desk:
             rows = ImportDesk(desk).counts().get("", 0)
-        longest = rows * (1 if parameters.get("dry_run") else 3)
         pace = tools.settings.twikey_calls_per_minute
-        return Plan(
-            sentence=f"{rows:,} rows are compared with Twikey; up to {longest:,} calls to Twikey, none to Teamleader.",
-            calls=0,
-            total=rows,
-            shortest=timedelta(minutes=rows / pace),
-            longest=timedelta(minutes=longest / pace),
-        )
+        return plan_of(rows, dry_run=bool(parameters.get("dry_run")), calls_per_minute=pace)
 
     def step(self, job: Job, tools: BulkTools) -> Step:
         files, file_id = _files(tools), job.run.replace("job_", "file_")
@@ -348,6 +341,18 @@ class _Bring:
         self._called.append(None)
         if any(self._ledger.still_lent(loan, writes=True) != "mine" for loan in ready.loans):
             raise _NotOurs
+
+
+def plan_of(rows: int, *, dry_run: bool, calls_per_minute: int) -> Plan:
+    """What importing so many rows takes: a call to compare each, and at most two to write it."""
+    most = rows * (1 if dry_run else 3)
+    return Plan(
+        sentence=f"{rows:,} rows are compared with Twikey; up to {most:,} calls to Twikey, none to Teamleader.",
+        calls=0,
+        total=rows,
+        shortest=timedelta(minutes=rows / calls_per_minute),
+        longest=timedelta(minutes=most / calls_per_minute),
+    )
 
 
 class _NotOurs(Exception):

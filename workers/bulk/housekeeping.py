@@ -30,7 +30,8 @@ def _at_work(services: Services, integration: str) -> set[str]:
     """The workspaces of jobs that are under way, or failed and may be resumed."""
     jobs = [Jobs(services.store).look(integration, kind) for kind in (csv_export.NAME, csv_import.NAME)]
     alive = [job for job in jobs if job is not None and job.state not in ENDED]
-    return {job.run for job in alive} | {str(job.parameters.get("desk")) for job in alive}
+    named = {str(job.parameters.get(name)) for job in alive for name in ("desk", "rows_of")}
+    return {job.run for job in alive} | named
 
 
 def _clear_removed(folder: Path, known: set[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mapping import CannotMap, MappingSettings
 from mapping.csv_rows import HeaderWrong, number_in, read_header, read_row
-from workers.bulk.csv_files import Line, Unreadable, tables
+from workers.bulk.csv_files import MOST_BYTES, Line, Unreadable, tables
 from workers.bulk.workspace import Workspace
 
 REFUSED = "refused"
@@ -65,11 +65,13 @@ class ImportDesk:
         self.desk = desk
         desk.db.executescript(_TABLE)
 
-    def take_in(self, paths: Iterable[Path], settings: MappingSettings) -> list[FileFacts]:
+    def take_in(
+        self, paths: Iterable[Path], settings: MappingSettings, *, most_bytes: int = MOST_BYTES
+    ) -> list[FileFacts]:
         """Reads and checks all rows of all files. Raises `Unreadable` for a file that cannot be understood."""
         facts = []
         for path in paths:
-            with tables(path) as found:
+            with tables(path, most_bytes=most_bytes) as found:
                 facts += [self._take_in(name, lines, settings) for name, lines in found]
         self.desk.commit({})
         return facts

@@ -188,6 +188,8 @@ local function settle(outcome, reason, claimed)
   local causes, waited, worked = get('y'), now - number('f'), claimed and now - claimed
   -- What only a sweep wants waits its turn, however long: it says nothing about how fast edits arrive.
   if outcome == 'synced' and is_customer() and causes ~= 's' then figure_arrival(waited) end
+  -- A write that may have come late, and that this outcome did not put right: what Twikey holds is a guess.
+  if outcome ~= 'synced' and get('v') then redis.call('HDEL', SUBJECT, 'h') end
   redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
   -- How many customers there are is counted, so that nobody has to look at all of them: `s` is there as long as one counts.

@@ -19,7 +19,7 @@ def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None
     """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
     if in_twikey is None:
         return tuple(Difference(field, None, value) for field, value in customer.fields.items())
-    shown = {name: _shown(in_twikey[name]) for name in customer.fields if name in in_twikey}
+    shown = {name: shown_by_twikey(name, in_twikey) for name in customer.fields if is_shown(name, in_twikey)}
     return tuple(
         Difference(field, shown[field], customer.fields[field])
         for field in shown
@@ -27,5 +27,14 @@ def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None
     )
 
 
-def _shown(value: object) -> str | None:
+def is_shown(field: str, in_twikey: Mapping[str, object]) -> bool:
+    """Whether Twikey tells what it has in a field at all."""
+    return field in in_twikey or (field == "l" and "language" in in_twikey)
+
+
+def shown_by_twikey(field: str, in_twikey: Mapping[str, object]) -> str | None:
+    """What Twikey has in a field; None for nothing. The language goes by two names (facts/twikey.md §3.1)."""
+    value = in_twikey.get(field)
+    if value is None and field == "l":
+        value = in_twikey.get("language")
     return None if value is None else str(value)

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from config.integrations import OPTIONS, Integration, OptionsWrong
 from ingress.console import options
+from ingress.console.gate import host_of, name_in
 from ingress.console.here import Here
 from ingress.console.page import Answer, Pages
 from workers import connect, integrations
@@ -48,6 +49,9 @@ def begin(here: Here, integration: Integration) -> Answer:
     somebody who must sign in first is documented nowhere. A page that leads on is no form, so the policy stays as it is
     (docs/decisions/0016).
     """
+    if host_of(request) != name_in(here.services.settings.console_url):
+        # `localhost` and `127.0.0.1` are one machine, but each has cookies of its own: the way back would find nobody.
+        return show_cannot(here, "other_name", integration=integration.id)
     try:
         address = connect.begin(
             here.services,
@@ -96,7 +100,7 @@ def finish(here: Here) -> Answer:
     integration = here.integration(wanted.integration)
     code = request.form.get("code", "")
     if not code:
-        step = connect.refused(request.form.get("error", ""))
+        step = connect.refused(here.services, wanted, request.form.get("error", ""))
         return here.go("connection.shown", integration=integration.id, refused=step.reason)
     steps = connect.finish(here.services, wanted, code=code)
     well = all(step.ok for step in steps)
@@ -130,4 +134,7 @@ def show_form(
 
 
 def show_cannot(here: Here, reason: str, *, status: int = 422, integration: str = "") -> Response:
-    return here.page("connect_cannot.html", status=status, reason=reason, integration=integration)
+    console_url = here.services.settings.console_url
+    return here.page(
+        "connect_cannot.html", status=status, reason=reason, integration=integration, console_url=console_url
+    )

@@ -111,3 +111,39 @@ def test_files_expire_by_the_clock_and_that_is_noted(town: Town) -> None:
 
     assert files(town).all() == []
     assert notes(town)[-1] == ("service", "file expired", file_id)
+
+
+def test_a_dry_run_of_kept_rows_leaves_them_to_be_imported(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Een"}))
+    desk = operations_files.check_import(town.services, INTEGRATION, [path]).desk
+
+    operations_files.start_kept_import(town.services, INTEGRATION, desk, dry_run=True, by="operator:an")
+    dry = town.run("import")
+    meanwhile = list(town.twikey.office.default.customers)
+    kept = operations_files.checked_before(town.services, INTEGRATION, desk)
+    operations_files.start_kept_import(town.services, INTEGRATION, desk, dry_run=False, by="operator:an")
+    again = operations_files.start_kept_import(town.services, INTEGRATION, desk, dry_run=False, by="operator:jan")
+    real = town.run("import")
+
+    assert dry.result["to_create"] == 1
+    assert operations_files.of_these_rows(dry, desk)
+    assert meanwhile == []
+    assert kept.good == 1
+    assert (again.is_new, again.job.run) == (False, real.run)
+    assert real.result["created"] == 1
+    assert list(town.twikey.office.default.customers) == ["1"]
+    with pytest.raises(operations_files.NoSuchRows):
+        operations_files.start_kept_import(town.services, INTEGRATION, desk, dry_run=False, by="operator:jan")
+    assert list((files(town).folder / "work").iterdir()) == []
+
+
+def test_starting_the_same_rows_again_does_not_take_them_from_the_run_under_way(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Een"}))
+    checked = operations_files.check_import(town.services, INTEGRATION, [path])
+
+    for by in ("cli:els", "operator:jan"):
+        operations_files.start_import(town.services, INTEGRATION, checked, dry_run=False, by=by)
+
+    assert town.run("import").result["created"] == 1

@@ -8,7 +8,7 @@ import pytest
 from config.keys import IntegrationKeys
 from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.integration.integrations.conftest import BACK, BROWSER
-from workers import connect, integrations, operations
+from workers import audit, connect, integrations, operations
 from workers.ledger import Cause, Claim
 from workers.registration import EVENT_TYPES
 
@@ -157,9 +157,19 @@ def test_a_deployment_without_client_id_says_so_before_anybody_is_sent_anywhere(
     assert cannot.value.reason == "no_client"
 
 
-def test_the_answer_to_a_refusal_at_teamleader_is_a_step_too():
-    assert connect.refused("access_denied").reason == "access_denied"
-    assert connect.refused("server_error").reason == "consent_refused"
+def test_the_answer_to_a_refusal_at_teamleader_is_a_step_too_and_is_noted(scene):
+    scene.add()
+
+    for error in ("access_denied", "<b>server_error"):
+        address = connect.begin(scene.services, "bakery", by="cli:an", redirect_uri=BACK, binding=BROWSER)
+        state = parse_qs(urlsplit(address).query)["state"][0]
+        connect.refused(scene.services, connect.take(scene.services, state, binding=BROWSER), error)
+
+    noted = [(one.by, one.what, one.after) for one in audit.entries(scene.services.store, integration="bakery")]
+    assert [note for note in noted if note[1] == "connecting finished"] == [
+        ("cli:an", "connecting finished", "consent_refused"),
+        ("cli:an", "connecting finished", "access_denied"),
+    ]
 
 
 def test_how_each_step_went_is_kept_until_somebody_looks_again(scene):

@@ -189,6 +189,24 @@ def test_a_failure_after_a_takeover_keeps_the_verification(ledger, claimed, kill
     assert ledger.commit(claim, Outcome.SYNCED) == "verify"
 
 
+@pytest.mark.parametrize("end", ["skipped", "dead"])
+def test_a_takeover_that_was_not_put_right_leaves_no_fingerprint_behind(scripts, ledger, claimed, killed, end):
+    """Otherwise an edit there and back would look like what Twikey has, while a late write left something older there."""
+    killed()
+    short = Ledger(scripts, "acme", lease=timedelta(milliseconds=40))
+    short.commit(claimed(short), Outcome.SYNCED, fingerprint="print")
+    time.sleep(0.1)
+    verifying = claimed(ledger)
+
+    if end == "dead":
+        ledger.fail(verifying, "dead", reason="refused")
+    else:
+        ledger.commit(verifying, Outcome.SKIPPED, reason="auto_update_off", hold=True)
+
+    ledger.mark("contact:1", WEBHOOK)
+    assert claimed(ledger).fingerprint == ""
+
+
 @pytest.mark.parametrize("end", ["commit", "retry", "defer", "dead"])
 def test_an_overtaken_worker_that_ends_makes_the_subject_owed_for_its_causes(ledger, claimed, killed, end):
     slow = killed()

@@ -30,7 +30,10 @@ SETTINGS = {
     "TLTW_TEAMLEADER_CLIENT_ID": "id",
     "TLTW_TEAMLEADER_CLIENT_SECRET": "secret",
     "TLTW_TEAMLEADER_REFRESH_TOKEN": "refresh",
-    "TLTW_TWIKEY_API_URL": "https://acme.twikey.com/api/creditor",
+    # Nobody answers there.
+    "TLTW_TEAMLEADER_API_URL": "http://127.0.0.1:1",
+    "TLTW_TEAMLEADER_AUTH_URL": "http://127.0.0.1:1",
+    "TLTW_TWIKEY_API_URL": "http://127.0.0.1:1/creditor",
     "TLTW_TWIKEY_API_TOKEN": "token",
 }
 

@@ -210,6 +210,18 @@ def test_the_button_leads_to_teamleader_and_the_policy_stays_as_strict_as_ever(t
     assert answer.headers["Content-Security-Policy"].endswith("form-action 'self'")
 
 
+@pytest.mark.usefixtures("garage")
+def test_under_another_name_of_this_machine_nobody_is_sent_away_to_come_back_as_a_stranger(town):
+    elsewhere = Browser(town.house.app.test_client(), "http://localhost:8001")
+    elsewhere.sign_in("the-admin")
+
+    answer = elsewhere.post("/integrations/garage/connect")
+
+    assert answer.status_code == 422
+    assert "Open http://127.0.0.1:8001, sign in there" in text_of(answer)
+    assert "Refresh" not in answer.headers
+
+
 def test_coming_back_only_shows_a_form_and_tells_nobody_the_address(town, garage):
     state = town.begin(garage)["state"]
     before = {key: town.house.store.dump(key) for key in town.house.store.keys("*garage*")}
@@ -331,6 +343,7 @@ def test_who_says_no_at_teamleader_is_told_to_press_allow_and_nothing_changes(to
     assert town.steps(page) == ["trouble", "off", "off"]
     assert "press Allow" in text_of(page)
     assert town.services.ledger("garage").state() == "connecting"
+    assert "access_denied" in text_of(garage.get("/audit"))
 
 
 def test_saying_no_while_it_is_connected_leaves_the_connection_as_it_was(town, garage):

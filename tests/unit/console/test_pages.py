@@ -37,10 +37,11 @@ def test_the_overview_says_how_each_integration_stands_in_one_sentence(house):
 def test_an_option_that_is_off_says_what_switching_it_on_will_do(house):
     house.services.ledger("default").mark("company:1", frozenset({Cause.WEBHOOK}))
 
-    text = text_of(house.browser("the-viewer").get("/"))
+    page = house.browser("the-viewer").get("/")
 
-    assert "Automatic updates are off. 1 customer changed since and is held." in text
-    assert "tltw integration enable" in text
+    assert "Automatic updates are off. 1 customer changed since and is held." in text_of(page)
+    assert "Switching on brings them over." in text_of(page)
+    assert '<a class="button" href="/integrations/default/switches">To the switches</a>' in page.text
 
 
 def test_the_overview_of_somebody_who_may_see_none_teaches(house):

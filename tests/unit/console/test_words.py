@@ -58,8 +58,9 @@ def test_every_key_that_the_code_names_exists():
 
 def test_every_key_is_said_somewhere():
     """Either it is named, or its last part stands somewhere as a word that is put behind a prefix."""
-    workers = Path(ingress.console.__file__).parents[2] / "workers"
-    everything = "\n".join([*SOURCES.values(), *(path.read_text() for path in workers.rglob("*.py"))])
+    root = Path(ingress.console.__file__).parents[2]
+    ours = (path for folder in ("workers", "mapping") for path in (root / folder).rglob("*.py"))
+    everything = "\n".join([*SOURCES.values(), *(path.read_text() for path in ours)])
     silent = [key for key in catalogue() if key not in everything and f'"{key.rsplit(".", 1)[1]}"' not in everything]
 
     assert [key for key in silent if not key.startswith((*OF_OTHERS, "error."))] == []

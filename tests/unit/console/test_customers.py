@@ -1,0 +1,557 @@
+"""Finding customers, looking at one from all sides, bringing it over and adding it, with simulated systems behind the console."""
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingress.console.pages import customer as page_of_customer
+from sandbox.serve import serve
+from sandbox.teamleader import world as worlds
+from sandbox.teamleader.app import Teamleader, create_teamleader
+from sandbox.twikey.app import Twikey, create_twikey
+from sandbox.twikey.office import DEFAULT_API_KEY
+from tests.unit.console.conftest import House, text_of
+from workers import audit, operations
+from workers.ledger import Cause
+from workers.operators import Role
+from workers.sync.run import work_on
+
+CUSTOMERS = "/integrations/default/customers"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+@dataclass
+class Shop:
+    """A console, and what stands on both sides of it. There is no worker but `work`."""
+
+    house: House
+    teamleader: Teamleader
+    twikey: Twikey
+
+    @property
+    def services(self):
+        return self.house.services
+
+    @property
+    def ledger(self):
+        return self.services.ledger("default")
+
+    @property
+    def in_twikey(self):
+        return self.twikey.office.default.customers
+
+    def company(self, name="Bakkerij Tarwe", email="info@example.com", **more):
+        emails = [{"type": "primary", "email": email}] if email else []
+        account = self.teamleader.world.default
+        return account.create("company", {"name": name, "emails": emails, **more}, silent=True).id
+
+    def contact(self, first="An", last="Peeters", **more):
+        account = self.teamleader.world.default
+        return account.create("contact", {"first_name": first, "last_name": last, **more}, silent=True).id
+
+    def edit(self, company, **changes):
+        self.teamleader.world.default.edit("company", company, changes, silent=True)
+
+    def work(self, subject, cause=None):
+        if cause:
+            self.ledger.mark(subject, frozenset({cause}), event_id="ev_x")
+        work_on(subject, self.services.tools("default"))
+
+    def calls(self, path):
+        return [record for record in self.teamleader.log.records() if record.path.endswith(path)]
+
+
+@pytest.fixture
+def shop(build, monkeypatch) -> Iterator[Shop]:
+    monkeypatch.setattr(page_of_customer, "WAIT", page_of_customer.NEWS_EVERY / 20)
+    teamleader, twikey = create_teamleader(), create_twikey()
+    with serve(teamleader) as teamleader_url, serve(twikey) as twikey_url:
+        house = build(
+            TLTW_TEAMLEADER_CLIENT_ID=worlds.DEFAULT_CLIENT_ID,
+            TLTW_TEAMLEADER_CLIENT_SECRET=worlds.DEFAULT_CLIENT_SECRET,
+            TLTW_TEAMLEADER_API_URL=teamleader_url,
+            TLTW_TEAMLEADER_AUTH_URL=teamleader_url,
+            TLTW_TEAMLEADER_REFRESH_TOKEN=worlds.DEFAULT_REFRESH_TOKEN,
+            TLTW_TWIKEY_API_URL=f"{twikey_url}/creditor",
+            TLTW_TWIKEY_API_TOKEN=DEFAULT_API_KEY,
+            TLTW_TWIKEY_PROFILE="123",
+            TLTW_AUTO_UPDATE="on",
+        )
+        for role in Role:
+            house.operator(f"the-{role}", role)
+        house.services.ledger("default").set_state("active")
+        yield Shop(house, teamleader, twikey)
+
+
+@pytest.fixture
+def operator(shop):
+    return shop.house.browser("the-operator")
+
+
+@pytest.fixture
+def viewer(shop):
+    return shop.house.browser("the-viewer")
+
+
+def of(company):
+    return f"{CUSTOMERS}/company:{company}"
+
+
+def row(page, field):
+    """The words in the row of a field in the comparison."""
+    rows = re.findall(r"<tr role=\"row\".*?</tr>", page.text, re.DOTALL)
+    (found,) = (one for one in rows if f'scope="row">{field}' in one)
+    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+
+
+def off(shop):
+    operations.set_auto_update(shop.services, "default", on=False, by="cli:test")
+
+
+# -- finding -------------------------------------------------------------------------------------------
+
+
+def test_without_words_it_teaches_and_asks_nobody(shop, viewer):
+    page = viewer.get(CUSTOMERS)
+
+    assert "Find any customer" in text_of(page)
+    assert shop.calls(".list") == []
+
+
+def test_people_and_companies_stand_in_one_list_by_name(shop, viewer):
+    shop.company("Zonnewijzer bv")
+    shop.contact("An", "Zonnewijzer")
+    shop.company("Garage")
+
+    page = viewer.get(f"{CUSTOMERS}?q=zonnewijzer")
+
+    names = re.findall(r'customers/(\w+):[^"]+">([^<]+)<', page.text)
+    assert names == [("contact", "An Zonnewijzer"), ("company", "Zonnewijzer bv")]
+    assert "not yet by us" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    "words", ["{id}", "company:{id}", "https://focus.teamleader.eu/company_detail.php?id={id}", " {id} "]
+)
+def test_an_id_a_number_or_a_link_leads_to_the_customer(shop, viewer, words):
+    company = shop.company()
+
+    page = viewer.get(CUSTOMERS, query_string={"q": words.format(id=company)})
+
+    assert f'customers/company:{company}">Bakkerij Tarwe<' in page.text
+    assert page.text.count("<tr role") == 2
+
+
+def test_a_page_holds_ten_of_each_kind_and_leads_on(shop, viewer):
+    for number in range(12):
+        shop.company(f"Firma {number:02}")
+
+    first = viewer.get(f"{CUSTOMERS}?q=firma")
+    second = viewer.get(f"{CUSTOMERS}?q=firma&page=2")
+
+    assert (first.text.count("Firma "), second.text.count("Firma ")) == (10, 2)
+    assert 'rel="next"' in first.text
+    assert 'rel="next"' not in second.text
+
+
+@pytest.mark.parametrize("query", ["q=%00", "q=x&page=-3", "q=x&page=²", "q=x&page=999999999", "q=" + "x" * 5000])
+def test_a_forged_address_is_no_error(shop, viewer, query):
+    assert viewer.get(f"{CUSTOMERS}?{query}").status_code == 200
+
+
+def test_what_the_ledger_knows_stands_beside_each(shop, viewer):
+    company, nameless = shop.company(), shop.company("", "tarwe@example.com")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.work(f"company:{nameless}", Cause.WEBHOOK)
+
+    page = text_of(viewer.get(f"{CUSTOMERS}?q=tarwe"))
+
+    assert "yes, just now" in page
+    assert "failed: needs you" in page
+
+
+def test_nobody_fits_says_what_to_try(shop, viewer):
+    assert "Try a shorter part of the name" in text_of(viewer.get(f"{CUSTOMERS}?q=zzz"))
+
+
+def test_without_teamleader_it_says_so_and_still_knows_an_id(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.teamleader.faults.set("status", status=503)
+
+    by_name, by_id = viewer.get(f"{CUSTOMERS}?q=tarwe"), viewer.get(f"{CUSTOMERS}?q={company}")
+
+    assert (by_name.status_code, by_id.status_code) == (200, 200)
+    assert "Teamleader does not answer" in text_of(by_name)
+    assert "Nobody fits" not in text_of(by_name)
+    assert f"company:{company}" in by_id.text
+
+
+def test_without_a_free_call_it_says_when_to_try_again(shop, viewer):
+    shop.teamleader.faults.set("status", status=429, retry_seconds=30)
+
+    page = viewer.get(f"{CUSTOMERS}?q=tarwe")
+
+    assert page.status_code == 200
+    assert "no call is free just now" in text_of(page)
+    assert "Try again after 20" in text_of(page)
+
+
+def test_a_search_takes_no_call_that_live_work_needs(shop, viewer):
+    tools = shop.services.tools("default")
+    limit = tools.integration.teamleader.calls_per_minute
+    shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
+    for _ in range(limit // 2 + 1):
+        shop.services.tools("default").teamleader._budget.take()
+    before = len(shop.calls(".list"))
+
+    texts = [text_of(viewer.get(f"{CUSTOMERS}?q=tarwe")) for _ in range(60)]
+
+    assert any("no call is free" in text for text in texts)
+    assert len(shop.calls(".list")) - before <= limit // 2
+
+
+# -- one customer --------------------------------------------------------------------------------------
+
+
+def test_equal_on_both_sides_is_said_in_one_sentence(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    page = viewer.get(of(company))
+
+    assert "Twikey has this customer as it is in Teamleader." in text_of(page)
+    assert "differs" not in text_of(page)
+    assert "Brought to Twikey" in text_of(page)
+    assert f"focus.teamleader.eu/company_detail.php?id={company}" in page.text
+
+
+def test_an_old_email_is_marked_and_explained(shop, viewer):
+    company = shop.company(email="old@example.com")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.edit(company, emails=[{"type": "primary", "email": "new@example.com"}])
+    off(shop)
+
+    page = viewer.get(of(company))
+
+    assert "Twikey has something else in 1 field. Automatic updates are off" in text_of(page)
+    assert row(page, "E-mail") == "E-mail differs new@example.com new@example.com old@example.com"
+
+
+def test_what_somebody_changed_in_twikey_is_told_apart_from_a_late_notice(shop, viewer):
+    shop.teamleader.world.default.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.in_twikey[company].profile["email"] = "hand@example.com"
+
+    assert "somebody changed it in Twikey" in text_of(viewer.get(of(company)))
+
+
+def test_what_the_mapping_dropped_is_said_beside_the_field(shop, viewer):
+    company = shop.company(email="not an address")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    assert "Not a valid one in Teamleader" in row(viewer.get(of(company)), "E-mail")
+
+
+def test_a_customer_that_cannot_be_mapped_says_why_and_leads_to_its_dead_letter(shop, viewer):
+    company = shop.company("")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    page = viewer.get(of(company))
+
+    assert "Company name: There is no name" in text_of(page)
+    assert f"/integrations/default/dead-letters/company:{company}" in page.text
+
+
+@pytest.mark.parametrize(("away", "says"), [("teamleader", "Teamleader"), ("twikey", "Twikey")])
+def test_a_side_that_does_not_answer_takes_nothing_from_the_other(shop, viewer, away, says):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    getattr(shop, away).faults.set("status", status=503)
+
+    page = viewer.get(of(company))
+
+    assert page.status_code == 200
+    assert f"{says} does not answer at the moment" in text_of(page)
+    assert "info@example.com" in text_of(page)
+    assert "Brought to Twikey" in text_of(page)
+
+
+def test_gone_from_teamleader_is_said(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.teamleader.world.default.delete("company", company, silent=True)
+
+    assert "Teamleader no longer has this customer" in text_of(viewer.get(of(company)))
+
+
+def test_while_an_event_is_fresh_it_looks_for_news_and_asks_nobody(shop, viewer):
+    company = shop.company()
+    shop.ledger.mark(f"company:{company}", frozenset({Cause.WEBHOOK}))
+
+    page = viewer.get(of(company))
+
+    assert "An update is on its way" in text_of(page)
+    assert f'data-news="{of(company)}/news"' in page.text
+    assert shop.calls(".info") == []
+    shop.work(f"company:{company}")
+    assert "data-news" not in viewer.get(f"{of(company)}/news").text
+
+
+def test_the_story_tells_who_pressed_what(shop, operator):
+    company = shop.company()
+
+    operator.post(f"{of(company)}/refresh")
+    shop.work(f"company:{company}")
+
+    text = text_of(operator.get(of(company)))
+    assert re.search(r"the-operator.{0,20} asked for it to be brought over", text)
+    assert "Because of: somebody asked for it." in text
+
+
+@pytest.mark.parametrize("subject", ["invoice:1", "company:", "company:a/b", "nobody:1", "company:" + "a" * 65, "x"])
+def test_what_is_no_customer_has_no_page(shop, viewer, subject):
+    assert viewer.get(f"{CUSTOMERS}/{subject}").status_code == 404
+
+
+# -- bringing one over ---------------------------------------------------------------------------------
+
+
+def with_worker(shop, company):
+    """A worker that takes up the customer as soon as it is owed."""
+
+    def wait():
+        for _ in range(400):
+            state = shop.ledger.look(f"company:{company}")
+            if state and state.owed:
+                break
+            threading.Event().wait(0.01)
+        shop.work(f"company:{company}")
+
+    worker = threading.Thread(target=wait)
+    worker.start()
+    return worker
+
+
+@pytest.mark.parametrize(("on", "says"), [(True, "Done: Twikey has"), (False, "Done, but for CC and a changed")])
+def test_refreshing_runs_also_while_automatic_updates_are_off_and_says_what_is_left_out(
+    shop, operator, monkeypatch, on, says
+):
+    monkeypatch.setattr(page_of_customer, "WAIT", page_of_customer.FRESH)
+    company = shop.company()
+    if not on:
+        off(shop)
+    assert ("are not carried over" in text_of(operator.get(of(company)))) is not on
+    worker = with_worker(shop, company)
+
+    answer = operator.post(f"{of(company)}/refresh")
+
+    worker.join()
+    assert says in text_of(operator.get(answer.location))
+    assert shop.in_twikey[company].profile["email"] == "info@example.com"
+
+
+def test_refreshing_what_is_paused_says_that_it_waits(shop, operator):
+    company = shop.company()
+    shop.ledger.set_state("paused")
+
+    answer = operator.post(f"{of(company)}/refresh")
+
+    assert "done as soon as the work of this integration runs again" in text_of(operator.get(answer.location))
+
+
+def test_a_viewer_is_told_who_may(shop, viewer):
+    company = shop.company()
+
+    page = viewer.get(of(company))
+
+    assert "An operator may refresh it." in text_of(page)
+    assert "/refresh" not in page.text
+    assert "/add" not in page.text
+
+
+# -- adding --------------------------------------------------------------------------------------------
+
+
+def filled(page):
+    """What the form holds."""
+    return {
+        name: value
+        for name, value in re.findall(r'name="(\w+)" type="text" (?:value="([^"]*)")?', page.text)
+        if name not in ("q",)
+    }
+
+
+def test_the_form_is_filled_in_and_its_number_is_locked(shop, operator):
+    company = shop.company(language="nl", vat_number="BE 0537.520.055")
+
+    page = operator.get(f"{of(company)}/add")
+
+    assert filled(page)["companyName"] == "Bakkerij Tarwe"
+    assert filled(page)["vatno"] == "BE0537520055"
+    assert re.search(rf'id="f-number" type="text" value="{company}" readonly', page.text)
+    assert "would have it twice" in text_of(page)
+
+
+def test_what_was_edited_is_what_twikey_gets(shop, operator):
+    company = shop.company()
+    form = filled(operator.get(f"{of(company)}/add")) | {"email": "edited@example.com", "customerNumber": "other"}
+
+    answer = operator.post(f"{of(company)}/add", form)
+
+    assert "Added to Twikey." in text_of(operator.get(answer.location))
+    assert shop.in_twikey.keys() == {company}
+    assert shop.in_twikey[company].profile["email"] == "edited@example.com"
+    assert shop.in_twikey[company].profile["ct"] == "123"
+    entry = next(audit.entries(shop.house.store))
+    assert (entry.what, entry.by, entry.subject) == ("add", "operator:the-operator", f"company:{company}")
+    assert re.search(r"the-operator.{0,20} added it to Twikey", text_of(operator.get(of(company))))
+
+
+def test_pressing_twice_adds_once_and_offers_an_update(shop, operator):
+    company = shop.company()
+    form = filled(operator.get(f"{of(company)}/add"))
+    operator.post(f"{of(company)}/add", form)
+
+    again = operator.post(f"{of(company)}/add", form | {"email": "second@example.com"})
+
+    assert "Twikey has this customer already" in text_of(operator.get(again.location))
+    assert shop.in_twikey[company].profile["email"] == "info@example.com"
+    assert len([write for write in shop.twikey.office.default.writes if write.accepted]) == 1
+
+
+def test_mistakes_are_named_beside_their_fields_and_nothing_is_written(shop, operator):
+    company = shop.company()
+
+    answer = operator.post(f"{of(company)}/add", {"companyName": "", "email": "nonsense", "mobile": "abc"})
+
+    assert answer.status_code == 422
+    assert "3 fields need you" in text_of(answer)
+    assert 'value="nonsense"' in answer.text
+    assert shop.twikey.office.default.writes == []
+    assert [entry.what for entry in audit.entries(shop.house.store) if entry.what == "add"] == []
+
+
+def test_a_customer_that_a_worker_writes_is_left_alone(shop, operator):
+    company = shop.company()
+    shop.ledger.mark(f"company:{company}", frozenset({Cause.WEBHOOK}))
+    shop.ledger.claim(f"company:{company}")
+
+    answer = operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    assert answer.status_code == 422
+    assert "somebody else, or an update, is writing this very customer" in text_of(answer)
+    assert shop.in_twikey == {}
+
+
+def test_what_twikey_does_not_answer_keeps_what_was_typed_and_may_be_pressed_again(shop, operator):
+    company = shop.company()
+    shop.twikey.faults.set("status", status=500, method="PUT")
+
+    answer = operator.post(f"{of(company)}/add", {"companyName": "Typed by hand"})
+    shop.twikey.faults.clear()
+    again = operator.post(f"{of(company)}/add", {"companyName": "Typed by hand"})
+
+    assert answer.status_code == 422
+    assert "it is not known whether the customer was added" in text_of(answer)
+    assert 'value="Typed by hand"' in answer.text
+    assert again.status_code == 303
+    assert shop.in_twikey[company].profile["companyName"] == "Typed by hand"
+
+
+def test_while_work_is_held_nothing_is_added(shop, operator):
+    company = shop.company()
+    shop.ledger.set_state("paused")
+
+    answer = operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    assert "Let it run again first" in text_of(answer)
+    assert shop.in_twikey == {}
+
+
+def test_with_automatic_updates_off_the_form_says_what_is_not_carried_over(shop, operator):
+    address = {"line_1": "Kade 1", "postal_code": "9000", "city": "Gent", "country": "BE"}
+    emails = [{"type": "primary", "email": "a@example.com"}, {"type": "invoicing", "email": "bill@example.com"}]
+    company = shop.company(emails=emails, addresses=[{"type": "invoicing", "address": address}])
+    off(shop)
+
+    page = operator.get(f"{of(company)}/add")
+
+    assert (filled(page)["address"], "cc" in filled(page)) == ("", False)
+    assert text_of(page).count("fill it in by hand") == 4
+    assert "It becomes CC only while automatic updates are on" in text_of(page)
+
+
+def test_a_name_can_be_typed_for_one_that_has_none(shop, operator):
+    company = shop.company("")
+
+    page = operator.get(f"{of(company)}/add")
+    answer = operator.post(f"{of(company)}/add", filled(page) | {"companyName": "Tarwe"})
+
+    assert "There is no name, and Twikey needs one." in text_of(page)
+    assert answer.status_code == 303
+    assert shop.in_twikey[company].profile["companyName"] == "Tarwe"
+
+
+def test_without_teamleader_there_is_no_form_and_the_page_says_why(shop, operator):
+    company = shop.company()
+    shop.teamleader.faults.set("status", status=503)
+
+    answer = operator.get(f"{of(company)}/add")
+
+    assert "Teamleader does not answer" in text_of(operator.get(answer.location))
+
+
+# -- what the CRM plants -------------------------------------------------------------------------------
+
+
+def planted(shop):
+    address = dict.fromkeys(("line_1", "postal_code", "city", "country"), EVIL)
+    return shop.company(
+        EVIL,
+        emails=[{"type": "primary", "email": EVIL}, {"type": "invoicing", "email": EVIL}],
+        telephones=[{"type": "phone", "number": EVIL}],
+        addresses=[{"type": "primary", "address": address}],
+        language=EVIL,
+        vat_number=EVIL,
+        national_identification_number=EVIL,
+        web_url="javascript:alert(1)",
+    )
+
+
+def test_what_is_planted_in_any_field_stays_letters(shop, operator):
+    company, person = planted(shop), shop.contact(EVIL, EVIL, web_url=EVIL)
+    shop.in_twikey[company] = shop.twikey.office.default.add(
+        company, dict.fromkeys(("companyName", "email", "city"), EVIL)
+    )
+    pages = [
+        f"{CUSTOMERS}?q=script",
+        f"{CUSTOMERS}?q={EVIL.replace('&', '%26')}",
+        of(company),
+        f"{of(company)}/add",
+        f"{CUSTOMERS}/contact:{person}",
+        f"{CUSTOMERS}/contact:{person}/add",
+    ]
+
+    answers = [operator.get(path) for path in pages]
+    answers.append(operator.post(f"{CUSTOMERS}/contact:{person}/add", dict.fromkeys(("firstname", "email", "l"), EVIL)))
+
+    for path, answer in zip([*pages, "posted"], answers, strict=True):
+        assert "alert(1)" in answer.text, path
+        assert "<script>alert" not in answer.text, path
+        assert "<img" not in answer.text, path
+        assert 'href="javascript' not in answer.text, path
+        assert answer.text.count("<script") == 1, path
+
+
+def test_what_an_api_plants_in_its_words_stays_letters(shop, operator):
+    shop.house.bury("company:1", sentence=EVIL, code=EVIL, field=EVIL, problems=((EVIL, EVIL),))
+
+    for path in ("/integrations/default/dead-letters", "/integrations/default/dead-letters/company:1", of("1")):
+        assert "<script>alert" not in operator.get(path).text, path
+        assert "<img" not in operator.get(path).text, path

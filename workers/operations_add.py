@@ -1,0 +1,231 @@
+"""Adding one customer to Twikey by hand: a form that the mapping fills in, and writing what a person made of it.
+
+Only a customer that Twikey does not know is added; one that it knows is updated as always (`operations.refresh`). While it
+looks and writes the customer is borrowed from the ledger, so no worker and no import writes it meanwhile. Pressing again is
+harmless: it looks first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from mapping import (
+    CannotMap,
+    Kind,
+    Problem,
+    Remark,
+    TwikeyCustomer,
+    Variant,
+    customer_number,
+    entered,
+    form_fields,
+    name_of,
+    read_typed,
+    suggested,
+)
+from workers import audit
+from workers.ask import at_once, giving_way
+from workers.clients.errors import ApiFailure, Throttled, Unavailable
+from workers.customer import CC, kind_of, parameter
+from workers.ledger import Loan
+from workers.services import Services
+from workers.sync.run import Tools
+
+PAUSE = timedelta(minutes=1)
+# A gateway that gives up waiting does not stop what it waited for: the customer may still be created.
+UNCERTAIN = (None, 502, 504)
+# `wrong`: what was typed cannot be sent. `known`: Twikey has it already. `busy`: somebody else writes it now.
+# `paused`: Twikey wants no calls. `held`: no work of the integration runs.
+Outcome = Literal["added", "wrong", "known", "busy", "paused", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of adding. `problems`: all that is wrong with what was typed."""
+
+    outcome: Outcome
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The form of one customer, before anybody touched it.
+
+    `fields`: every field that can be filled in, by the names of the table. `withheld`: those that Teamleader has and that are
+    not carried over while auto-update is off. `known`: whether Twikey has the customer, None when it could not be asked.
+    """
+
+    subject: str
+    kind: Kind
+    number: str
+    name: str = ""
+    auto_update: bool
+    fields: Mapping[str, str]
+    withheld: frozenset[str] = frozenset()
+    remarks: tuple[Remark, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    known: bool | None = None
+    failures: tuple[ApiFailure, ...] = ()
+
+
+def propose(services: Services, integration: str, subject: str) -> Proposal:
+    """What would be added, to be looked at and changed; one call to each API, and nothing is written.
+
+    Raises what Teamleader's client raises: without Teamleader there is nothing to propose.
+    """
+    tools = services.tools(integration)
+    kind, customer_id = kind_of(subject), subject.partition(":")[2]
+    number = _number(customer_id, tools)
+    document, in_twikey = at_once(
+        lambda: giving_way(services, integration).customer(kind, customer_id),
+        lambda: tools.twikey.get(number) if number else None,
+    )
+    if isinstance(document, ApiFailure):
+        raise document
+    assert document is not None, "Teamleader answers with a record or not at all"
+    away = isinstance(in_twikey, ApiFailure)
+    return _proposed(
+        tools,
+        subject,
+        number,
+        document,
+        known=None if away else in_twikey is not None,
+        failures=(in_twikey,) if isinstance(in_twikey, ApiFailure) else (),
+    )
+
+
+def again(
+    services: Services, integration: str, subject: str, typed: Mapping[str, str], added: Added | None = None
+) -> Proposal:
+    """The form as somebody filled it in, to be shown once more with what is wrong. Asks nobody."""
+    tools, kind = services.tools(integration), kind_of(subject)
+    auto_update = tools.ledger.auto_update()
+    names = form_fields(kind, tools.mapping, full=auto_update)
+    return Proposal(
+        subject=subject,
+        kind=kind,
+        number=_number(subject.partition(":")[2], tools),
+        auto_update=auto_update,
+        fields={name: typed.get(name, "") for name in names},
+        problems=added.problems if added else (),
+    )
+
+
+def add(services: Services, integration: str, subject: str, typed: Mapping[str, str], *, by: str) -> Added:
+    """Adds what was typed to Twikey, or says why not. Raises an `ApiFailure`; then nothing was added.
+
+    After an `Unavailable` it may have been added all the same; adding again tells.
+    """
+    tools = services.tools(integration)
+    try:
+        customer = check(services, integration, subject, typed)
+    except CannotMap as cannot:
+        return Added("wrong", cannot.problems)
+    loan = tools.ledger.borrow(subject)
+    if not isinstance(loan, Loan):
+        return Added(_why_not(loan))
+    pause, ended = timedelta(0), True
+    try:
+        return Added(_add(services, tools, loan, customer, by=by))
+    except Throttled as throttled:
+        pause = max((throttled.until - datetime.now(UTC)) if throttled.until else PAUSE, timedelta(seconds=1))
+        raise
+    except Unavailable as unavailable:
+        # The loan then ends by itself, and whoever has the customer next knows that a write may still land.
+        ended = unavailable.status not in UNCERTAIN
+        raise
+    finally:
+        if ended:
+            tools.ledger.give_back(loan, twikey_wants_none_for=pause)
+
+
+def check(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> TwikeyCustomer:
+    """What was typed, as Twikey would take it. Raises `CannotMap` with every mistake. Asks nobody."""
+    tools = services.tools(integration)
+    number = customer_number(subject.partition(":")[2], tools.mapping.customer_number_prefix)
+    return read_typed(kind_of(subject), number, typed, tools.mapping, full=tools.ledger.auto_update())
+
+
+class _NotOurs(Exception):
+    """The loan is over, or nothing may be written now."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, by: str) -> Outcome:
+    try:
+        if tools.twikey.get(customer.number, before_send=_still_ours(tools, loan, writes=False)) is not None:
+            return "known"
+        # Before it is done: whatever happens then, the log says who wanted it.
+        entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=loan.subject)
+        fields = {**customer.fields, **customer.creation_fields}
+        tools.twikey.create(customer.number, fields, before_send=_still_ours(tools, loan, writes=True))
+    except _NotOurs as lost:
+        return _why_not(lost.why)
+    # While it is on loan the ledger has a record of it, and so its story has a place, even of one never heard of.
+    tools.ledger.noted(loan.subject, entry)
+    return "added"
+
+
+def _still_ours(tools: Tools, loan: Loan, *, writes: bool) -> Callable[[], None]:
+    def ask() -> None:
+        answer = tools.ledger.still_lent(loan, writes=writes)
+        if answer != "mine":
+            raise _NotOurs(answer)
+
+    return ask
+
+
+def _why_not(answer: str) -> Outcome:
+    return "paused" if answer == "paused" else "held" if answer == "held" else "busy"
+
+
+def _proposed(
+    tools: Tools,
+    subject: str,
+    number: str,
+    document: Mapping[str, object],
+    *,
+    known: bool | None,
+    failures: tuple[ApiFailure, ...],
+) -> Proposal:
+    kind, auto_update = kind_of(subject), tools.ledger.auto_update()
+    names = form_fields(kind, tools.mapping, full=auto_update)
+    customer, problems = _suggested(kind, document, tools, auto_update=auto_update)
+    sent = {name: customer.fields.get(parameter(name, tools.mapping), "") if customer else "" for name in names}
+    told = entered(kind, document)
+    full, _ = _suggested(kind, document, tools, auto_update=True)
+    of_full = full.fields if full else {}
+    return Proposal(
+        subject=subject,
+        kind=kind,
+        number=number,
+        name=name_of(kind, document),
+        auto_update=auto_update,
+        fields=sent,
+        withheld=frozenset(name for name in told if of_full.get(parameter(name, tools.mapping)) and not sent.get(name)),
+        remarks=tuple(one for one in (customer.warnings if customer else ()) if one.field in names or one.field == CC),
+        problems=problems,
+        known=known,
+        failures=failures,
+    )
+
+
+def _suggested(
+    kind: Kind, document: Mapping[str, object], tools: Tools, *, auto_update: bool
+) -> tuple[TwikeyCustomer | None, tuple[Problem, ...]]:
+    variant = Variant.FULL if auto_update else Variant.MANUAL
+    try:
+        return suggested(kind, document, variant=variant, settings=tools.mapping)
+    except CannotMap as refused:
+        return None, refused.problems
+
+
+def _number(customer_id: str, tools: Tools) -> str:
+    try:
+        return customer_number(customer_id, tools.mapping.customer_number_prefix)
+    except CannotMap:
+        return ""

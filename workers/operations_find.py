@@ -1,0 +1,133 @@
+"""Finding customers by what a person knows of them: a name, an e-mail, a number, a link. In the ledger and live in Teamleader.
+
+The ledger knows ids and no names, so names are asked of Teamleader; nothing that is found is kept. It gives way to live work.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+from urllib.parse import parse_qsl, urlsplit
+
+from mapping import Kind, entered, name_of
+from mapping.csv_rows import as_document, teamleader_id
+from mapping.values import tidy
+from workers.ask import at_once, giving_way
+from workers.clients.errors import ApiFailure
+from workers.ledger.records import SubjectState
+from workers.operations import subject_of
+from workers.services import Services
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LISTS: Mapping[Kind, str] = {"contact": "contacts.list", "company": "companies.list"}
+# Of each kind, so a page holds twice as many.
+PAGE = 10
+LAST_PAGE = 100
+LONGEST = 120
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One customer. Without a name when Teamleader could not be asked. `state` None: nothing was ever heard of it here."""
+
+    subject: str
+    kind: Kind
+    id: str
+    name: str = ""
+    email: str = ""
+    city: str = ""
+    vat_number: str = ""
+    state: SubjectState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of what was found. `failure`: why Teamleader could not be asked, or not of both kinds; the rest is there."""
+
+    words: str
+    page: int = 1
+    hits: tuple[Hit, ...] = ()
+    more: bool = False
+    failure: ApiFailure | None = None
+
+
+def find(services: Services, integration: str, words: str, *, page: int = 1) -> Found:
+    """Contacts and companies that fit, a page of both together. Two calls to Teamleader; without words none."""
+    words = tidy(words)[:LONGEST]
+    page = min(max(page, 1), LAST_PAGE)
+    if not words:
+        return Found(words="")
+    ids = ids_in(words, services.integration(integration).customer_number_prefix)
+    teamleader = giving_way(services, integration)
+    answers = at_once(*(lambda kind=kind: teamleader.rows(LISTS[kind], _asked(words, ids, page)) for kind in KINDS))
+    hits = [
+        hit for kind, rows in zip(KINDS, answers, strict=True) if isinstance(rows, list) for hit in _hits(kind, rows)
+    ]
+    failure = next((answer for answer in answers if isinstance(answer, ApiFailure)), None)
+    return Found(
+        words=words,
+        page=page,
+        hits=_with_states(services, integration, sorted(hits, key=_by_name), ids),
+        more=not ids and any(isinstance(rows, list) and len(rows) >= PAGE for rows in answers) and page < LAST_PAGE,
+        failure=failure,
+    )
+
+
+def ids_in(words: str, prefix: str = "") -> tuple[str, ...]:
+    """The Teamleader ids that somebody typed or pasted: alone, as a customer number, as a subject or within a link."""
+    if found := ID.findall(words):
+        return tuple(dict.fromkeys(found))
+    if "://" in words:
+        return tuple(
+            value for name, value in parse_qsl(urlsplit(words).query) if name == "id" and teamleader_id(value, "")
+        )
+    kind, _, rest = words.partition(":")
+    if kind in KINDS and teamleader_id(rest, ""):
+        return (rest,)
+    numbered = teamleader_id(words, prefix) if prefix else ""
+    return (numbered,) if numbered else ()
+
+
+def _asked(words: str, ids: Sequence[str], page: int) -> dict[str, object]:
+    return {
+        "filter": {"ids": list(ids)} if ids else {"term": words},
+        "page": {"size": PAGE, "number": 1 if ids else page},
+        "sort": [{"field": "name", "order": "asc"}],
+    }
+
+
+def _hits(kind: Kind, rows: Sequence[Mapping[str, object]]) -> list[Hit]:
+    return [hit for row in rows if (hit := _hit(kind, row)) is not None]
+
+
+def _hit(kind: Kind, row: Mapping[str, object]) -> Hit | None:
+    customer_id = str(row.get("id") or "")
+    try:
+        subject = subject_of(kind, customer_id)
+    except ValueError:
+        return None
+    told = entered(kind, as_document(row))
+    return Hit(
+        subject=subject,
+        kind=kind,
+        id=customer_id,
+        name=name_of(kind, row),
+        email=told["email"],
+        city=told["city"],
+        vat_number=told.get("vatno", ""),
+    )
+
+
+def _by_name(hit: Hit) -> tuple[str, str]:
+    return hit.name.casefold(), hit.subject
+
+
+def _with_states(services: Services, integration: str, hits: Sequence[Hit], ids: Sequence[str]) -> tuple[Hit, ...]:
+    """Each with what the ledger knows; and of those asked for by id also who is in the ledger alone. One round trip."""
+    found = {hit.subject: hit for hit in hits}
+    asked = {f"{kind}:{one}": Hit(subject=f"{kind}:{one}", kind=kind, id=one) for one in ids for kind in KINDS}
+    everybody = {**asked, **found}
+    states = services.ledger(integration).look_at(list(everybody)) if everybody else []
+    known = [replace(hit, state=state) for hit, state in zip(everybody.values(), states, strict=True)]
+    return tuple(hit for hit in known if hit.state is not None or hit.subject in found)
