@@ -78,16 +78,9 @@ def _number_or_all_problems(party: Company | Contact, settings: MappingSettings)
 
 def _readings(party: Company | Contact, variant: Variant, settings: MappingSettings) -> dict[Field, Reading]:
     """Every field this kind of customer has and this variant sends, in the order of the table."""
-    if isinstance(party, Company):
-        return {
-            field: _fit(read(party, settings), field)
-            for field, read in COMPANY_FIELDS
-            if _travels(field, party, variant, settings)
-        }
+    fields = COMPANY_FIELDS if isinstance(party, Company) else PERSON_FIELDS
     return {
-        field: _fit(read(party, settings), field)
-        for field, read in PERSON_FIELDS
-        if _travels(field, party, variant, settings)
+        field: _fit(read(party, settings), field) for field, read in fields if _travels(field, party, variant, settings)
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mapping import company, contact_details, person
 from mapping.customer import MappingSettings
@@ -222,5 +222,6 @@ FIELD_MAP = (
 
 FIELDS_BY_NAME = {field.name: field for field in FIELD_MAP}
 # What each kind of customer has, with the function that reads it; in the order of the table.
-COMPANY_FIELDS = tuple((field, field.company.read) for field in FIELD_MAP if field.company)
-PERSON_FIELDS = tuple((field, field.person.read) for field in FIELD_MAP if field.person)
+FieldsOfKind = tuple[tuple[Field, Callable[[Any, MappingSettings], Reading]], ...]
+COMPANY_FIELDS: FieldsOfKind = tuple((field, field.company.read) for field in FIELD_MAP if field.company)
+PERSON_FIELDS: FieldsOfKind = tuple((field, field.person.read) for field in FIELD_MAP if field.person)

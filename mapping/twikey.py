@@ -13,7 +13,7 @@ from mapping.table import FIELD_MAP, FIELDS_BY_NAME, Field
 
 def _pattern(field: Field) -> re.Pattern[str]:
     emptiable = rf"(?:{field.format})?" if field.clearable else rf"(?:{field.format})"
-    return re.compile(rf"(?![\s\S]*[\x00-\x1f\x7f\ud800-\udfff])(?=[\s\S]{{0,{field.limit}}}\Z){emptiable}\Z")
+    return re.compile(rf"(?=[^\x00-\x1f\x7f\ud800-\udfff]{{0,{field.limit}}}\Z){emptiable}\Z")
 
 
 _PATTERNS = {field.name: _pattern(field) for field in FIELD_MAP}

@@ -1,7 +1,12 @@
 """VAT and enterprise numbers as people type them."""
 
+import random
+import re
+from typing import Any
+
 import pytest
 
+from mapping import company_numbers
 from mapping.company_numbers import enterprise_number, vat_number
 from mapping.values import Reading
 
@@ -32,6 +37,19 @@ def test_a_valid_vat_number_gets_its_country_and_loses_its_dots(text: str, home:
 )
 def test_an_invalid_vat_number_is_dropped_with_a_reason(text: str) -> None:
     assert vat_number(text, "BE") == Reading("", "invalid")
+
+
+def test_belgian_numbers_are_judged_as_the_library_judges_them(monkeypatch: Any) -> None:
+    chance = random.Random(1)
+    roots = [0, 1, 97, 19_999_999, *(chance.randrange(30_000_000) for _ in range(300))]
+    numbers = [f"BE{root:08}{97 - root % 97 + wrong:02}" for root in roots for wrong in (0, 1)] + ["BE0000000000"]
+    ours = [vat_number.__wrapped__(number, "BE") for number in numbers]
+
+    monkeypatch.setattr(company_numbers, "_BELGIAN", re.compile("(?!)"))
+    of_the_library = [vat_number.__wrapped__(number, "BE") for number in numbers]
+
+    assert ours == of_the_library
+    assert 100 < sum(bool(reading.value) for reading in ours) < 400
 
 
 def test_no_vat_number_is_nothing_to_remark_on() -> None:
