@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from sandbox import life
 from sandbox.deployment import Deployment, deploy, wait_for
 from tests.browser.harness import (
+    FRESH,
+    LONG,
     PAGES,
     SCHEMES,
     SIZES,
