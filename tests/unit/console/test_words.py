@@ -27,15 +27,17 @@ def gaps(text):
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-@pytest.mark.parametrize("key", catalogue())
-def test_every_key_is_said_in_every_language_with_the_same_gaps(key):
-    said = catalogue()[key]
-
-    assert said.keys() == LANGUAGES.keys()
-    assert all(isinstance(entry, str) or entry.keys() - {"none"} == {"one", "other"} for entry in said.values())
-    assert len({frozenset(gaps(entry if isinstance(entry, str) else entry["other"])) for entry in said.values()}) == 1
-    assert len({frozenset({"text"} if isinstance(entry, str) else entry) for entry in said.values()}) == 1
-    assert all(form.strip() == form and form for entry in said.values() for form in forms(entry))
+@pytest.mark.parametrize("file", sorted({key.partition(".")[0] for key in catalogue()}))
+def test_every_key_is_said_in_every_language_with_the_same_gaps(file):
+    for key, said in catalogue().items():
+        if key.partition(".")[0] == file:
+            assert said.keys() == LANGUAGES.keys(), key
+            assert all(isinstance(one, str) or one.keys() - {"none"} == {"one", "other"} for one in said.values()), key
+            assert (
+                len({frozenset(gaps(one if isinstance(one, str) else one["other"])) for one in said.values()}) == 1
+            ), key
+            assert len({frozenset({"text"} if isinstance(one, str) else one) for one in said.values()}) == 1, key
+            assert all(form.strip() == form and form for one in said.values() for form in forms(one)), key
 
 
 def test_french_signs_do_not_begin_a_line():
