@@ -28,8 +28,9 @@ from workers import audit
 from workers.ask import at_once, giving_way, twikey_has
 from workers.clients.errors import ApiFailure, Throttled, Unavailable
 from workers.customer import CC, kind_of, parameter
-from workers.ledger import Loan
+from workers.ledger import Cause, Loan
 from workers.services import Services
+from workers.sync.freshness import moment, seen_until
 from workers.sync.run import Tools
 
 PAUSE = timedelta(minutes=1)
@@ -54,6 +55,7 @@ class Proposal:
 
     `fields`: every field that can be filled in, by the names of the table. `withheld`: those that Teamleader has and that are
     not carried over while auto-update is off. `known`: whether Twikey has the customer, None when it could not be asked.
+    `seen`: up to which `updated_at` of Teamleader the form holds everything; empty when that is not known.
     """
 
     subject: str
@@ -61,6 +63,7 @@ class Proposal:
     number: str
     name: str = ""
     auto_update: bool
+    seen: str = ""
     fields: Mapping[str, str]
     withheld: frozenset[str] = frozenset()
     remarks: tuple[Remark, ...] = ()
@@ -77,6 +80,7 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
     tools = services.tools(integration)
     kind, customer_id = kind_of(subject), subject.partition(":")[2]
     number = _number(customer_id, tools)
+    before = datetime.now(UTC)
     document, in_twikey = at_once(
         lambda: giving_way(services, integration).customer(kind, customer_id),
         lambda: twikey_has(services, integration, number) if number else None,
@@ -90,13 +94,20 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
         subject,
         number,
         document,
+        seen=seen_until(document, before),
         known=None if away else in_twikey is not None,
         failures=(in_twikey,) if isinstance(in_twikey, ApiFailure) else (),
     )
 
 
 def again(
-    services: Services, integration: str, subject: str, typed: Mapping[str, str], added: Added | None = None
+    services: Services,
+    integration: str,
+    subject: str,
+    typed: Mapping[str, str],
+    added: Added | None = None,
+    *,
+    seen: str = "",
 ) -> Proposal:
     """The form as somebody filled it in, to be shown once more with what is wrong. Asks nobody."""
     tools, kind = services.tools(integration), kind_of(subject)
@@ -107,14 +118,18 @@ def again(
         kind=kind,
         number=_number(subject.partition(":")[2], tools),
         auto_update=auto_update,
+        seen=seen if moment(seen) else "",
         fields={name: typed.get(name, "") for name in names},
         problems=added.problems if added else (),
     )
 
 
-def add(services: Services, integration: str, subject: str, typed: Mapping[str, str], *, by: str) -> Added:
+def add(
+    services: Services, integration: str, subject: str, typed: Mapping[str, str], *, seen: str = "", by: str
+) -> Added:
     """Adds what was typed to Twikey, or says why not. Raises an `ApiFailure`; then nothing was added.
 
+    `seen`: that of the proposal. When the ledger has seen a newer edit since, that edit is owed and brought over afterwards.
     After an `Unavailable` it may have been added all the same; adding again tells.
     """
     tools = services.tools(integration)
@@ -127,7 +142,7 @@ def add(services: Services, integration: str, subject: str, typed: Mapping[str, 
         return Added(_why_not(loan))
     pause, ended = timedelta(0), True
     try:
-        return Added(_add(services, tools, loan, customer, by=by))
+        return Added(_add(services, tools, loan, customer, seen=seen, by=by))
     except Throttled as throttled:
         pause = max((throttled.until - datetime.now(UTC)) if throttled.until else PAUSE, timedelta(seconds=1))
         raise
@@ -164,12 +179,18 @@ class _NotOurs(Exception):
         self.why = why
 
 
-def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, by: str) -> Outcome:
+def _add(
+    services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, seen: str, by: str
+) -> Outcome:
     try:
         if tools.twikey.get(customer.number, before_send=_still_ours(tools, loan, writes=False)) is not None:
             return "known"
         # Before it is done: whatever happens then, the log says who wanted it.
         entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=loan.subject)
+        if _edited_since(tools, loan.subject, moment(seen)):
+            # That edit is settled, and what we write is older: Teamleader has the last word. Marked before the write, so
+            # that it is owed also when we die right after it; nobody works on it before the loan is over.
+            tools.ledger.mark(loan.subject, frozenset({Cause.SWEEP}))
         fields = {**customer.fields, **customer.creation_fields}
         tools.twikey.create(customer.number, fields, before_send=_still_ours(tools, loan, writes=True))
     except _NotOurs as lost:
@@ -177,6 +198,13 @@ def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer,
     # While it is on loan the ledger has a record of it, and so its story has a place, even of one never heard of.
     tools.ledger.noted(loan.subject, entry)
     return "added"
+
+
+def _edited_since(tools: Tools, subject: str, seen: datetime | None) -> bool:
+    """Whether the ledger is done with a newer state of the customer than the form was made from."""
+    state = tools.ledger.look(subject)
+    newest = moment(state.source_updated_at) if state else None
+    return newest is not None and (seen is None or newest > seen)
 
 
 def _still_ours(tools: Tools, loan: Loan, *, writes: bool) -> Callable[[], None]:
@@ -198,6 +226,7 @@ def _proposed(
     number: str,
     document: Mapping[str, object],
     *,
+    seen: str,
     known: bool | None,
     failures: tuple[ApiFailure, ...],
 ) -> Proposal:
@@ -214,6 +243,7 @@ def _proposed(
         number=number,
         name=name_of(kind, document),
         auto_update=auto_update,
+        seen=seen,
         fields=sent,
         withheld=frozenset(name for name in told if of_full.get(parameter(name, tools.mapping)) and not sent.get(name)),
         remarks=tuple(one for one in (customer.warnings if customer else ()) if one.field in names or one.field == CC),

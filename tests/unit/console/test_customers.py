@@ -393,7 +393,10 @@ def filled(page):
     """What the form holds."""
     return {
         name: value
-        for name, value in re.findall(r'name="(\w+)" type="text" (?:value="([^"]*)")?', page.text)
+        for name, value in (
+            *re.findall(r'name="(\w+)" type="text" (?:value="([^"]*)")?', page.text),
+            *re.findall(r'type="hidden" name="(seen)" value="([^"]*)"', page.text),
+        )
         if name not in ("q",)
     }
 
@@ -531,6 +534,67 @@ def test_adding_one_that_nobody_heard_of_leaves_nothing_but_its_story(shop, oper
     assert refused is None
     assert (state.owed, state.outcome, state.leased_until, len(state.past)) == (False, "", None, 1)
     assert shop.ledger.account().accepted == 0
+
+
+def opened_before_an_edit(shop, operator):
+    """A company, and its form as it was before it was edited in Teamleader; the edit is done with."""
+    company = shop.company(updated_at="2026-03-01T09:00:00+00:00")
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.edit(company, name="Tarwe & Zoon")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    return company, form
+
+
+def test_a_form_older_than_the_last_edit_is_added_and_the_edit_brought_over_after_it(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+
+    operator.post(f"{of(company)}/add", form)
+    written = shop.in_twikey[company].profile["companyName"]
+    shop.work(f"company:{company}")
+
+    assert (written, shop.in_twikey[company].profile["companyName"]) == ("Bakkerij Tarwe", "Tarwe & Zoon")
+    assert shop.ledger.account().adds_up
+
+
+@pytest.mark.parametrize("seen", ["", "yesterday", "2026-03-01"])
+def test_a_form_that_does_not_say_how_old_it_is_counts_as_older(shop, operator, seen):
+    company, form = opened_before_an_edit(shop, operator)
+
+    operator.post(f"{of(company)}/add", form | {"seen": seen})
+
+    assert shop.ledger.look(f"company:{company}").owed
+
+
+def test_an_edit_is_owed_before_the_older_form_is_written_so_that_dying_then_loses_nothing(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+    shop.twikey.faults.set("lost_answer", method="PUT")
+
+    operator.post(f"{of(company)}/add", form)
+
+    assert company in shop.in_twikey
+    assert shop.ledger.look(f"company:{company}").owed
+
+
+def test_a_form_shown_again_is_as_old_as_before(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+
+    again = operator.post(f"{of(company)}/add", form | {"mobile": "abc"})
+
+    assert filled(again)["seen"] == form["seen"] != ""
+
+
+def test_what_was_typed_stays_as_long_as_nobody_edited_the_customer_in_teamleader(shop, operator):
+    company = shop.company(updated_at="2026-03-01T09:00:00+00:00")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    form = filled(operator.get(f"{of(company)}/add"))
+
+    operator.post(f"{of(company)}/add", form | {"companyName": "Typed by hand"})
+    shop.work(f"company:{company}")
+
+    assert not shop.ledger.look(f"company:{company}").owed
+    assert shop.in_twikey[company].profile["companyName"] == "Typed by hand"
 
 
 def test_while_work_is_held_nothing_is_added(shop, operator):
