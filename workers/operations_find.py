@@ -23,6 +23,7 @@ LISTS: Mapping[Kind, str] = {"contact": "contacts.list", "company": "companies.l
 PAGE = 10
 LAST_PAGE = 100
 LONGEST = 120
+ENDS_OF_A_PREFIX = ("-", ".", "_")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 OLD_LINK = re.compile(r"[?&]id=([0-9A-Za-z-]{1,64})(?![^&#\s])")
 
@@ -81,10 +82,15 @@ def ids_in(words: str, prefix: str = "") -> tuple[str, ...]:
     if "://" in words:
         return tuple(OLD_LINK.findall(words)[:1])
     kind, _, rest = words.partition(":")
-    if kind in KINDS and teamleader_id(rest, ""):
+    if kind in KINDS and _is_one(teamleader_id(rest, ""), ""):
         return (rest,)
     numbered = teamleader_id(words, prefix) if prefix else ""
-    return (numbered,) if numbered else ()
+    return (numbered,) if _is_one(numbered, prefix) else ()
+
+
+def _is_one(rest: str, prefix: str) -> bool:
+    """Whether what follows a prefix is an id: with the prefix `BE` a VAT number begins like a customer number, and names do."""
+    return "-" in rest or (bool(rest) and prefix.endswith(ENDS_OF_A_PREFIX))
 
 
 def _asked(words: str, ids: Sequence[str], page: int) -> dict[str, object]:
