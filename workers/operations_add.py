@@ -25,7 +25,7 @@ from mapping import (
     suggested,
 )
 from workers import audit
-from workers.ask import at_once, giving_way, twikey_has
+from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure, Throttled, Unavailable
 from workers.customer import CC, kind_of, parameter
 from workers.ledger import Cause, Loan
@@ -82,7 +82,7 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
     number = _number(customer_id, tools)
     before = datetime.now(UTC)
     document, in_twikey = at_once(
-        lambda: giving_way(services, integration).customer(kind, customer_id),
+        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, customer_id)),
         lambda: twikey_has(services, integration, number) if number else None,
     )
     if isinstance(document, ApiFailure):
@@ -179,9 +179,7 @@ class _NotOurs(Exception):
         self.why = why
 
 
-def _add(
-    services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, seen: str, by: str
-) -> Outcome:
+def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, seen: str, by: str) -> Outcome:
     try:
         if tools.twikey.get(customer.number, before_send=_still_ours(tools, loan, writes=False)) is not None:
             return "known"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mapping import CannotMap, Kind, customer_number
 from workers import audit
-from workers.ask import at_once, giving_way, twikey_has
+from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure, NotFound
 from workers.customer import Judged, Sides, failed_attempts, judge, kind_of, sides
 from workers.integrations import ACTIVE
@@ -114,10 +114,10 @@ def _moves(state: SubjectState | None, fresh: timedelta, now: datetime) -> bool:
 def _ask(
     services: Services, tools: Tools, subject: str, number: str, auto_update: bool
 ) -> tuple[Sides, tuple[ApiFailure, ...]]:
-    kind, customer_id = kind_of(subject), subject.partition(":")[2]
+    kind, customer_id, integration = kind_of(subject), subject.partition(":")[2], tools.integration.id
     document, in_twikey = at_once(
-        lambda: giving_way(services, tools.integration.id).customer(kind, customer_id),
-        lambda: twikey_has(services, tools.integration.id, number) if number else None,
+        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, customer_id)),
+        lambda: twikey_has(services, integration, number) if number else None,
     )
     seen = sides(
         kind,

@@ -15,7 +15,9 @@ from sandbox.teamleader.app import Teamleader, create_teamleader
 from sandbox.twikey.app import Twikey, create_twikey
 from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.unit.console.conftest import House, text_of
-from workers import audit, operations
+from workers import ask, audit, operations
+from workers.bulk.patience import patiently
+from workers.clients.teamleader.rate_limit import CallBudget
 from workers.ledger import Cause
 from workers.operators import Role
 from workers.sync.run import work_on
@@ -192,16 +194,63 @@ def test_without_teamleader_it_says_so_and_still_knows_an_id(shop, viewer):
 
 
 def test_without_a_free_call_it_says_when_to_try_again(shop, viewer):
-    shop.teamleader.faults.set("status", status=429, retry_seconds=30)
+    for _ in range(shop.services.tools("default").integration.teamleader.calls_per_minute):
+        shop.services.tools("default").teamleader._budget.take()
 
     page = viewer.get(f"{CUSTOMERS}?q=tarwe")
 
     assert page.status_code == 200
     assert "no call is free just now" in text_of(page)
     assert "Try again after 20" in text_of(page)
+    assert shop.calls(".list") == []
 
 
-def test_a_search_takes_no_call_that_live_work_needs(shop, viewer):
+def test_what_teamleader_refuses_to_a_person_it_refuses_to_all_until_the_time_it_names(shop, viewer):
+    shop.teamleader.faults.set("status", status=429, retry_seconds=30)
+
+    page = viewer.get(f"{CUSTOMERS}?q=tarwe")
+
+    assert "Teamleader asks us to call less often" in text_of(page)
+    assert "Try again after 20" in text_of(page)
+    shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
+    assert shop.ledger.claim("company:waiting").reason == "paused"
+
+
+def test_what_twikey_refuses_to_a_person_it_refuses_to_all(shop, viewer):
+    company = shop.company()
+    shop.twikey.faults.set("status", status=429, prefix="/creditor/customer")
+
+    page = viewer.get(of(company))
+
+    assert "Twikey asks us to call less often" in text_of(page)
+    shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
+    assert shop.ledger.claim("company:waiting").reason == "paused"
+
+
+def test_beside_a_job_that_takes_every_call_as_it_comes_free_a_search_is_answered(shop, viewer):
+    shop.company()
+    take = CallBudget(shop.house.store, shop.ledger.keys, calls_per_minute=190, bulk=True).take
+    ended, now = threading.Event(), int(datetime.now(UTC).timestamp() * 1000)
+    # The job is at its limit: the next calls come free from a second from now on.
+    shop.house.store.rpush(shop.ledger.keys.calls("teamleader"), *range(now - 5050, now - 3150, 100))
+    shop.house.store.rpush(shop.ledger.keys.bulk_calls("teamleader"), *range(now - 5050, now - 3150, 100))
+
+    def export():
+        while not ended.is_set():
+            patiently(take)
+
+    job = threading.Thread(target=export)
+    job.start()
+    page = viewer.get(f"{CUSTOMERS}?q=tarwe")
+    ended.set()
+    job.join()
+
+    assert "Bakkerij Tarwe" in text_of(page)
+    assert "no call is free" not in text_of(page)
+
+
+def test_a_search_takes_no_call_that_live_work_needs(shop, viewer, monkeypatch):
+    monkeypatch.setattr(ask, "PATIENCE_SECONDS", 0.0)
     tools = shop.services.tools("default")
     limit = tools.integration.teamleader.calls_per_minute
     shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
@@ -289,7 +338,7 @@ def test_while_twikey_wants_a_pause_it_is_not_asked(shop, viewer):
 
     page = text_of(viewer.get(of(company)))
 
-    assert "Twikey was not asked: no call is free just now." in page
+    assert "Twikey asks us to call less often, so nobody calls it for a while." in page
     assert list(shop.twikey.log.records(prefix="/creditor/customer")) == []
 
 
