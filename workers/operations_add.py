@@ -5,9 +5,10 @@ looks and writes the customer is borrowed from the ledger, so no worker and no i
 harmless: it looks first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from mapping import (
@@ -26,16 +27,14 @@ from mapping import (
 )
 from workers import audit
 from workers.ask import at_once, teamleader_says, twikey_has
-from workers.clients.errors import ApiFailure, Throttled, Unavailable
+from workers.clients.errors import ApiFailure
 from workers.customer import CC, kind_of, parameter
-from workers.ledger import Cause, Loan
+from workers.ledger import Cause
+from workers.loans import Loans, NotOurs, borrow
 from workers.services import Services
 from workers.sync.freshness import moment, seen_until
 from workers.sync.run import Tools
 
-PAUSE = timedelta(minutes=1)
-# A gateway that gives up waiting does not stop what it waited for: the customer may still be created.
-UNCERTAIN = (None, 502, 504)
 # `wrong`: what was typed cannot be sent. `known`: Twikey has it already. `busy`: somebody else writes it now.
 # `paused`: Twikey wants no calls. `held`: no work of the integration runs.
 Outcome = Literal["added", "wrong", "known", "busy", "paused", "held"]
@@ -137,22 +136,11 @@ def add(
         customer = check(services, integration, subject, typed)
     except CannotMap as cannot:
         return Added("wrong", cannot.problems)
-    loan = tools.ledger.borrow(subject)
-    if not isinstance(loan, Loan):
-        return Added(_why_not(loan))
-    pause, ended = timedelta(0), True
     try:
-        return Added(_add(services, tools, loan, customer, seen=seen, by=by))
-    except Throttled as throttled:
-        pause = max((throttled.until - datetime.now(UTC)) if throttled.until else PAUSE, timedelta(seconds=1))
-        raise
-    except Unavailable as unavailable:
-        # The loan then ends by itself, and whoever has the customer next knows that a write may still land.
-        ended = unavailable.status not in UNCERTAIN
-        raise
-    finally:
-        if ended:
-            tools.ledger.give_back(loan, twikey_wants_none_for=pause)
+        with borrow(tools.ledger, [subject]) as loans:
+            return Added(_add(services, tools, loans, subject, customer, seen=seen, by=by))
+    except NotOurs as stop:
+        return Added(stop.why if stop.why in ("paused", "held") else "busy")
 
 
 def check(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> TwikeyCustomer:
@@ -171,30 +159,22 @@ def problems(services: Services, integration: str, subject: str, typed: Mapping[
     return ()
 
 
-class _NotOurs(Exception):
-    """The loan is over, or nothing may be written now."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, seen: str, by: str) -> Outcome:
-    try:
-        if tools.twikey.get(customer.number, before_send=_still_ours(tools, loan, writes=False)) is not None:
-            return "known"
-        # Before it is done: whatever happens then, the log says who wanted it.
-        entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=loan.subject)
-        if _edited_since(tools, loan.subject, moment(seen)):
-            # That edit is settled, and what we write is older: Teamleader has the last word. Marked before the write, so
-            # that it is owed also when we die right after it; nobody works on it before the loan is over.
-            tools.ledger.mark(loan.subject, frozenset({Cause.SWEEP}))
-        fields = {**customer.fields, **customer.creation_fields}
-        tools.twikey.create(customer.number, fields, before_send=_still_ours(tools, loan, writes=True))
-    except _NotOurs as lost:
-        return _why_not(lost.why)
+def _add(
+    services: Services, tools: Tools, loans: Loans, subject: str, customer: TwikeyCustomer, *, seen: str, by: str
+) -> Outcome:
+    """Raises `NotOurs`."""
+    if tools.twikey.get(customer.number, before_send=partial(loans.check, writes=False)) is not None:
+        return "known"
+    # Before it is done: whatever happens then, the log says who wanted it.
+    entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=subject)
+    if _edited_since(tools, subject, moment(seen)):
+        # That edit is settled, and what we write is older: Teamleader has the last word. Marked before the write, so
+        # that it is owed also when we die right after it; nobody works on it before the loan is over.
+        tools.ledger.mark(subject, frozenset({Cause.SWEEP}))
+    fields = {**customer.fields, **customer.creation_fields}
+    tools.twikey.create(customer.number, fields, before_send=partial(loans.check, writes=True))
     # While it is on loan the ledger has a record of it, and so its story has a place, even of one never heard of.
-    tools.ledger.noted(loan.subject, entry)
+    tools.ledger.noted(subject, entry)
     return "added"
 
 
@@ -203,19 +183,6 @@ def _edited_since(tools: Tools, subject: str, seen: datetime | None) -> bool:
     state = tools.ledger.look(subject)
     newest = moment(state.source_updated_at) if state else None
     return newest is not None and (seen is None or newest > seen)
-
-
-def _still_ours(tools: Tools, loan: Loan, *, writes: bool) -> Callable[[], None]:
-    def ask() -> None:
-        answer = tools.ledger.still_lent(loan, writes=writes)
-        if answer != "mine":
-            raise _NotOurs(answer)
-
-    return ask
-
-
-def _why_not(answer: str) -> Outcome:
-    return "paused" if answer == "paused" else "held" if answer == "held" else "busy"
 
 
 def _proposed(

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -510,6 +511,33 @@ def test_a_customer_that_a_worker_writes_is_left_alone(shop, operator):
     assert answer.status_code == 422
     assert "somebody else, or an update, is writing this very customer" in text_of(answer)
     assert shop.in_twikey == {}
+
+
+def test_who_was_overtaken_while_writing_lets_teamleader_have_the_last_word(shop, operator):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.twikey.faults.set("delay", method="PUT", seconds=0.5)
+    writing = threading.Thread(target=operator.post, args=(f"{of(company)}/add", form))
+    writing.start()
+    while not shop.twikey.faults.listed()[0].hits:
+        time.sleep(0.01)
+
+    shop.house.store.hset(shop.ledger.keys.subject(f"company:{company}"), "l", 1)
+    shop.ledger.give_back(shop.ledger.borrow(f"company:{company}"))
+    writing.join()
+
+    assert shop.ledger.look(f"company:{company}").causes == {Cause.SWEEP}
+
+
+def test_a_customer_whose_look_up_failed_is_given_back_at_once(shop, operator):
+    company = shop.company()
+    shop.twikey.faults.set("reset", prefix="/creditor/customer")
+
+    operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    assert shop.ledger.look(f"company:{company}") is None
 
 
 def test_what_twikey_does_not_answer_keeps_what_was_typed_and_may_be_pressed_again(shop, operator):
