@@ -28,7 +28,7 @@ from mapping import (
 from workers import audit
 from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure
-from workers.customer import CC, kind_of, parameter
+from workers.customer import CC, id_of, kind_of, number_of, parameter
 from workers.ledger import Cause
 from workers.loans import Loans, NotOurs, borrow
 from workers.services import Services
@@ -77,11 +77,10 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
     Raises what Teamleader's client raises: without Teamleader there is nothing to propose.
     """
     tools = services.tools(integration)
-    kind, customer_id = kind_of(subject), subject.partition(":")[2]
-    number = _number(customer_id, tools)
+    kind, number = kind_of(subject), number_of(subject, tools.mapping)
     before = datetime.now(UTC)
     document, in_twikey = at_once(
-        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, customer_id)),
+        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, id_of(subject))),
         lambda: twikey_has(services, integration, number) if number else None,
     )
     if isinstance(document, ApiFailure):
@@ -115,7 +114,7 @@ def again(
     return Proposal(
         subject=subject,
         kind=kind,
-        number=_number(subject.partition(":")[2], tools),
+        number=number_of(subject, tools.mapping),
         auto_update=auto_update,
         seen=seen if moment(seen) else "",
         fields={name: typed.get(name, "") for name in names},
@@ -146,7 +145,7 @@ def add(
 def check(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> TwikeyCustomer:
     """What was typed, as Twikey would take it. Raises `CannotMap` with every mistake. Asks nobody."""
     tools = services.tools(integration)
-    number = customer_number(subject.partition(":")[2], tools.mapping.customer_number_prefix)
+    number = customer_number(id_of(subject), tools.mapping.customer_number_prefix)
     return read_typed(kind_of(subject), number, typed, tools.mapping, full=tools.ledger.auto_update())
 
 
@@ -226,10 +225,3 @@ def _suggested(
         return suggested(kind, document, variant=variant, settings=tools.mapping)
     except CannotMap as refused:
         return None, refused.problems
-
-
-def _number(customer_id: str, tools: Tools) -> str:
-    try:
-        return customer_number(customer_id, tools.mapping.customer_number_prefix)
-    except CannotMap:
-        return ""
