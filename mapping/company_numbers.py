@@ -12,6 +12,8 @@ from stdnum.exceptions import ValidationError
 
 from mapping.values import COUNTRIES, Reading, letters_and_digits
 
+# No country's is longer than this by far; the library would read thousands of digits as one number before it counts them.
+_LONGEST = 40
 _VAT_PREFIX = {"GR": "EL"}  # Greece's VAT numbers do not start with its country code
 # What nearly every number looks like; the library takes ten times as long to say that it is valid (a test compares).
 _BELGIAN = re.compile(r"BE([01][0-9]{7})([0-9]{2})")
@@ -48,10 +50,13 @@ def enterprise_number(text: str, vat: Reading, home: str) -> Reading:
 def _belgian_digits(typed: str, home: str) -> str:
     """Ten digits for a Belgian number, also out of its VAT or old nine-digit form; "" for a foreign one."""
     is_belgian = typed.startswith("BE") or home == "BE"
-    return str(belgian.compact(typed)) if is_belgian and belgian.is_valid(typed) else ""
+    is_short = len(typed) <= _LONGEST
+    return str(belgian.compact(typed)) if is_belgian and is_short and belgian.is_valid(typed) else ""
 
 
 def _valid(number: str) -> str:
+    if len(number) > _LONGEST:
+        return ""
     try:
         return _european(number) or _elsewhere(number)
     except ValidationError:

@@ -13,6 +13,7 @@ from mapping import (
     Remark,
     TwikeyCustomer,
     Variant,
+    customer_number,
     entered,
     map_customer,
     name_of,
@@ -204,3 +205,15 @@ def _moment(text: str) -> datetime | None:
 
 def kind_of(subject: str) -> Kind:
     return cast(Kind, subject.partition(":")[0])
+
+
+def id_of(subject: str) -> str:
+    return subject.partition(":")[2]
+
+
+def number_of(subject: str, settings: MappingSettings) -> str:
+    """Its number at Twikey; empty when it can have none."""
+    try:
+        return customer_number(id_of(subject), settings.customer_number_prefix)
+    except CannotMap:
+        return ""

@@ -5,9 +5,10 @@ looks and writes the customer is borrowed from the ledger, so no worker and no i
 harmless: it looks first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from mapping import (
@@ -25,16 +26,15 @@ from mapping import (
     suggested,
 )
 from workers import audit
-from workers.ask import at_once, giving_way, twikey_has
-from workers.clients.errors import ApiFailure, Throttled, Unavailable
-from workers.customer import CC, kind_of, parameter
-from workers.ledger import Loan
+from workers.ask import at_once, teamleader_says, twikey_has
+from workers.clients.errors import ApiFailure
+from workers.customer import CC, id_of, kind_of, number_of, parameter
+from workers.ledger import Cause
+from workers.loans import Loans, NotOurs, borrow
 from workers.services import Services
+from workers.sync.freshness import moment, seen_until
 from workers.sync.run import Tools
 
-PAUSE = timedelta(minutes=1)
-# A gateway that gives up waiting does not stop what it waited for: the customer may still be created.
-UNCERTAIN = (None, 502, 504)
 # `wrong`: what was typed cannot be sent. `known`: Twikey has it already. `busy`: somebody else writes it now.
 # `paused`: Twikey wants no calls. `held`: no work of the integration runs.
 Outcome = Literal["added", "wrong", "known", "busy", "paused", "held"]
@@ -54,6 +54,7 @@ class Proposal:
 
     `fields`: every field that can be filled in, by the names of the table. `withheld`: those that Teamleader has and that are
     not carried over while auto-update is off. `known`: whether Twikey has the customer, None when it could not be asked.
+    `seen`: up to which `updated_at` of Teamleader the form holds everything; empty when that is not known.
     """
 
     subject: str
@@ -61,6 +62,7 @@ class Proposal:
     number: str
     name: str = ""
     auto_update: bool
+    seen: str = ""
     fields: Mapping[str, str]
     withheld: frozenset[str] = frozenset()
     remarks: tuple[Remark, ...] = ()
@@ -75,10 +77,10 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
     Raises what Teamleader's client raises: without Teamleader there is nothing to propose.
     """
     tools = services.tools(integration)
-    kind, customer_id = kind_of(subject), subject.partition(":")[2]
-    number = _number(customer_id, tools)
+    kind, number = kind_of(subject), number_of(subject, tools.mapping)
+    before = datetime.now(UTC)
     document, in_twikey = at_once(
-        lambda: giving_way(services, integration).customer(kind, customer_id),
+        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, id_of(subject))),
         lambda: twikey_has(services, integration, number) if number else None,
     )
     if isinstance(document, ApiFailure):
@@ -90,13 +92,20 @@ def propose(services: Services, integration: str, subject: str) -> Proposal:
         subject,
         number,
         document,
+        seen=seen_until(document, before),
         known=None if away else in_twikey is not None,
         failures=(in_twikey,) if isinstance(in_twikey, ApiFailure) else (),
     )
 
 
 def again(
-    services: Services, integration: str, subject: str, typed: Mapping[str, str], added: Added | None = None
+    services: Services,
+    integration: str,
+    subject: str,
+    typed: Mapping[str, str],
+    added: Added | None = None,
+    *,
+    seen: str = "",
 ) -> Proposal:
     """The form as somebody filled it in, to be shown once more with what is wrong. Asks nobody."""
     tools, kind = services.tools(integration), kind_of(subject)
@@ -105,16 +114,20 @@ def again(
     return Proposal(
         subject=subject,
         kind=kind,
-        number=_number(subject.partition(":")[2], tools),
+        number=number_of(subject, tools.mapping),
         auto_update=auto_update,
+        seen=seen if moment(seen) else "",
         fields={name: typed.get(name, "") for name in names},
         problems=added.problems if added else (),
     )
 
 
-def add(services: Services, integration: str, subject: str, typed: Mapping[str, str], *, by: str) -> Added:
+def add(
+    services: Services, integration: str, subject: str, typed: Mapping[str, str], *, seen: str = "", by: str
+) -> Added:
     """Adds what was typed to Twikey, or says why not. Raises an `ApiFailure`; then nothing was added.
 
+    `seen`: that of the proposal. When the ledger has seen a newer edit since, that edit is owed and brought over afterwards.
     After an `Unavailable` it may have been added all the same; adding again tells.
     """
     tools = services.tools(integration)
@@ -122,28 +135,17 @@ def add(services: Services, integration: str, subject: str, typed: Mapping[str, 
         customer = check(services, integration, subject, typed)
     except CannotMap as cannot:
         return Added("wrong", cannot.problems)
-    loan = tools.ledger.borrow(subject)
-    if not isinstance(loan, Loan):
-        return Added(_why_not(loan))
-    pause, ended = timedelta(0), True
     try:
-        return Added(_add(services, tools, loan, customer, by=by))
-    except Throttled as throttled:
-        pause = max((throttled.until - datetime.now(UTC)) if throttled.until else PAUSE, timedelta(seconds=1))
-        raise
-    except Unavailable as unavailable:
-        # The loan then ends by itself, and whoever has the customer next knows that a write may still land.
-        ended = unavailable.status not in UNCERTAIN
-        raise
-    finally:
-        if ended:
-            tools.ledger.give_back(loan, twikey_wants_none_for=pause)
+        with borrow(tools.ledger, [subject]) as loans:
+            return Added(_add(services, tools, loans, subject, customer, seen=seen, by=by))
+    except NotOurs as stop:
+        return Added(stop.why if stop.why in ("paused", "held") else "busy")
 
 
 def check(services: Services, integration: str, subject: str, typed: Mapping[str, str]) -> TwikeyCustomer:
     """What was typed, as Twikey would take it. Raises `CannotMap` with every mistake. Asks nobody."""
     tools = services.tools(integration)
-    number = customer_number(subject.partition(":")[2], tools.mapping.customer_number_prefix)
+    number = customer_number(id_of(subject), tools.mapping.customer_number_prefix)
     return read_typed(kind_of(subject), number, typed, tools.mapping, full=tools.ledger.auto_update())
 
 
@@ -156,40 +158,30 @@ def problems(services: Services, integration: str, subject: str, typed: Mapping[
     return ()
 
 
-class _NotOurs(Exception):
-    """The loan is over, or nothing may be written now."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-def _add(services: Services, tools: Tools, loan: Loan, customer: TwikeyCustomer, *, by: str) -> Outcome:
-    try:
-        if tools.twikey.get(customer.number, before_send=_still_ours(tools, loan, writes=False)) is not None:
-            return "known"
-        # Before it is done: whatever happens then, the log says who wanted it.
-        entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=loan.subject)
-        fields = {**customer.fields, **customer.creation_fields}
-        tools.twikey.create(customer.number, fields, before_send=_still_ours(tools, loan, writes=True))
-    except _NotOurs as lost:
-        return _why_not(lost.why)
+def _add(
+    services: Services, tools: Tools, loans: Loans, subject: str, customer: TwikeyCustomer, *, seen: str, by: str
+) -> Outcome:
+    """Raises `NotOurs`."""
+    if tools.twikey.get(customer.number, before_send=partial(loans.check, writes=False)) is not None:
+        return "known"
+    # Before it is done: whatever happens then, the log says who wanted it.
+    entry = audit.note(services.store, by=by, what="add", integration=tools.integration.id, subject=subject)
+    if _edited_since(tools, subject, moment(seen)):
+        # That edit is settled, and what we write is older: Teamleader has the last word. Marked before the write, so
+        # that it is owed also when we die right after it; nobody works on it before the loan is over.
+        tools.ledger.mark(subject, frozenset({Cause.SWEEP}))
+    fields = {**customer.fields, **customer.creation_fields}
+    tools.twikey.create(customer.number, fields, before_send=partial(loans.check, writes=True))
     # While it is on loan the ledger has a record of it, and so its story has a place, even of one never heard of.
-    tools.ledger.noted(loan.subject, entry)
+    tools.ledger.noted(subject, entry)
     return "added"
 
 
-def _still_ours(tools: Tools, loan: Loan, *, writes: bool) -> Callable[[], None]:
-    def ask() -> None:
-        answer = tools.ledger.still_lent(loan, writes=writes)
-        if answer != "mine":
-            raise _NotOurs(answer)
-
-    return ask
-
-
-def _why_not(answer: str) -> Outcome:
-    return "paused" if answer == "paused" else "held" if answer == "held" else "busy"
+def _edited_since(tools: Tools, subject: str, seen: datetime | None) -> bool:
+    """Whether the ledger is done with a newer state of the customer than the form was made from."""
+    state = tools.ledger.look(subject)
+    newest = moment(state.source_updated_at) if state else None
+    return newest is not None and (seen is None or newest > seen)
 
 
 def _proposed(
@@ -198,6 +190,7 @@ def _proposed(
     number: str,
     document: Mapping[str, object],
     *,
+    seen: str,
     known: bool | None,
     failures: tuple[ApiFailure, ...],
 ) -> Proposal:
@@ -214,6 +207,7 @@ def _proposed(
         number=number,
         name=name_of(kind, document),
         auto_update=auto_update,
+        seen=seen,
         fields=sent,
         withheld=frozenset(name for name in told if of_full.get(parameter(name, tools.mapping)) and not sent.get(name)),
         remarks=tuple(one for one in (customer.warnings if customer else ()) if one.field in names or one.field == CC),
@@ -231,10 +225,3 @@ def _suggested(
         return suggested(kind, document, variant=variant, settings=tools.mapping)
     except CannotMap as refused:
         return None, refused.problems
-
-
-def _number(customer_id: str, tools: Tools) -> str:
-    try:
-        return customer_number(customer_id, tools.mapping.customer_number_prefix)
-    except CannotMap:
-        return ""

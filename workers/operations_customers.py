@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from mapping import CannotMap, Kind, customer_number
+from mapping import Kind
 from workers import audit
-from workers.ask import at_once, giving_way, twikey_has
+from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure, NotFound
-from workers.customer import Judged, Sides, failed_attempts, judge, kind_of, sides
+from workers.customer import Judged, Sides, failed_attempts, id_of, judge, kind_of, number_of, sides
 from workers.integrations import ACTIVE
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
 from workers.operations import refresh
@@ -87,14 +87,14 @@ def look(
     """
     tools, known = services.tools(integration), story(services, integration, subject)
     auto_update = tools.ledger.auto_update()
-    number = _number(subject.partition(":")[2], tools)
+    number = number_of(subject, tools.mapping)
     now = now or datetime.now(UTC)
     moves = _moves(known.state, fresh, now)
     seen, failures = (Sides(), ()) if moves else _ask(services, tools, subject, number, auto_update)
     return CustomerView(
         subject=subject,
         kind=kind_of(subject),
-        id=subject.partition(":")[2],
+        id=id_of(subject),
         number=number,
         auto_update=auto_update,
         active=tools.ledger.state() == ACTIVE,
@@ -114,10 +114,10 @@ def _moves(state: SubjectState | None, fresh: timedelta, now: datetime) -> bool:
 def _ask(
     services: Services, tools: Tools, subject: str, number: str, auto_update: bool
 ) -> tuple[Sides, tuple[ApiFailure, ...]]:
-    kind, customer_id = kind_of(subject), subject.partition(":")[2]
+    kind, customer_id, integration = kind_of(subject), id_of(subject), tools.integration.id
     document, in_twikey = at_once(
-        lambda: giving_way(services, tools.integration.id).customer(kind, customer_id),
-        lambda: twikey_has(services, tools.integration.id, number) if number else None,
+        lambda: teamleader_says(services, integration, lambda teamleader: teamleader.customer(kind, customer_id)),
+        lambda: twikey_has(services, integration, number) if number else None,
     )
     seen = sides(
         kind,
@@ -130,13 +130,6 @@ def _ask(
     if isinstance(document, NotFound):
         seen, document = replace(seen, in_teamleader=False), None
     return seen, tuple(answer for answer in (document, in_twikey) if isinstance(answer, ApiFailure))
-
-
-def _number(customer_id: str, tools: Tools) -> str:
-    try:
-        return customer_number(customer_id, tools.mapping.customer_number_prefix)
-    except CannotMap:
-        return ""
 
 
 def refresh_now(services: Services, integration: str, subject: str, *, most: timedelta, by: str) -> Refreshed:

@@ -6,13 +6,15 @@ The ledger knows ids and no names, so names are asked of Teamleader; nothing tha
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import get_args
 
 from mapping import Kind, entered, name_of
 from mapping.csv_rows import as_document, teamleader_id
 from mapping.values import tidy
-from workers.ask import at_once, giving_way
+from workers.ask import at_once, teamleader_says
 from workers.clients.errors import ApiFailure
+from workers.clients.teamleader.client import TeamleaderClient
 from workers.ledger.records import SubjectState
 from workers.operations import subject_of
 from workers.services import Services
@@ -23,6 +25,7 @@ LISTS: Mapping[Kind, str] = {"contact": "contacts.list", "company": "companies.l
 PAGE = 10
 LAST_PAGE = 100
 LONGEST = 120
+ENDS_OF_A_PREFIX = ("-", ".", "_")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 OLD_LINK = re.compile(r"[?&]id=([0-9A-Za-z-]{1,64})(?![^&#\s])")
 
@@ -59,18 +62,19 @@ def find(services: Services, integration: str, words: str, *, page: int = 1) -> 
     if not words:
         return Found(words="")
     ids = ids_in(words, services.integration(integration).customer_number_prefix)
-    teamleader = giving_way(services, integration)
-    answers = at_once(*(lambda kind=kind: teamleader.rows(LISTS[kind], _asked(words, ids, page)) for kind in KINDS))
+    asked = _asked(words, ids, page)
+    answers = at_once(*(partial(teamleader_says, services, integration, partial(_list, kind, asked)) for kind in KINDS))
     hits = [
         hit for kind, rows in zip(KINDS, answers, strict=True) if isinstance(rows, list) for hit in _hits(kind, rows)
     ]
-    failure = next((answer for answer in answers if isinstance(answer, ApiFailure)), None)
+    # What Teamleader itself said says more than that the other list was not asked for any more.
+    failures = sorted((one for one in answers if isinstance(one, ApiFailure)), key=lambda one: one.status is None)
     return Found(
         words=words,
         page=page,
         hits=_with_states(services, integration, sorted(hits, key=_by_name), ids),
         more=not ids and any(isinstance(rows, list) and len(rows) >= PAGE for rows in answers) and page < LAST_PAGE,
-        failure=failure,
+        failure=failures[0] if failures else None,
     )
 
 
@@ -81,10 +85,19 @@ def ids_in(words: str, prefix: str = "") -> tuple[str, ...]:
     if "://" in words:
         return tuple(OLD_LINK.findall(words)[:1])
     kind, _, rest = words.partition(":")
-    if kind in KINDS and teamleader_id(rest, ""):
+    if kind in KINDS and _is_one(teamleader_id(rest, ""), ""):
         return (rest,)
     numbered = teamleader_id(words, prefix) if prefix else ""
-    return (numbered,) if numbered else ()
+    return (numbered,) if _is_one(numbered, prefix) else ()
+
+
+def _is_one(rest: str, prefix: str) -> bool:
+    """Whether what follows a prefix is an id: with the prefix `BE` a VAT number begins like a customer number, and names do."""
+    return "-" in rest or (bool(rest) and prefix.endswith(ENDS_OF_A_PREFIX))
+
+
+def _list(kind: Kind, asked: Mapping[str, object], teamleader: TeamleaderClient) -> list[dict[str, object]]:
+    return teamleader.rows(LISTS[kind], asked)
 
 
 def _asked(words: str, ids: Sequence[str], page: int) -> dict[str, object]:

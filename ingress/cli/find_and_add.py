@@ -63,7 +63,9 @@ def add(
     subject = operations.subject_of(kind, customer_id)
     proposal = operations_add.propose(services, name, subject)
     typed = {**proposal.fields, **_changes(changed, proposal.fields)}
-    added = operations_add.add(services, name, subject, typed, by=who()) if yes and not proposal.known else None
+    added = None
+    if yes and not proposal.known:
+        added = operations_add.add(services, name, subject, typed, seen=proposal.seen, by=who())
     wrong = added.problems if added else operations_add.problems(services, name, subject, typed)
     outcome = "known" if proposal.known else added.outcome if added else "wrong" if wrong else "preview"
     told = {

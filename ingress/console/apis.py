@@ -7,7 +7,7 @@ from datetime import datetime
 from workers.clients.errors import NAMES, ApiFailure, ReconnectNeeded, Throttled
 
 # Reasons with a sentence of their own in words/apis.toml.
-SAID = ("throttled", "unavailable", "reconnect_needed")
+SAID = ("throttled", "slow_down", "unavailable", "reconnect_needed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ def away(failures: Iterable[ApiFailure]) -> list[Away]:
 
 
 def _away(failure: ApiFailure) -> Away:
-    word = failure.reason if failure.reason in SAID else "other"
     until = failure.until if isinstance(failure, Throttled) else None
-    return Away(NAMES[failure.api], word, until, isinstance(failure, ReconnectNeeded), failure.sentence)
+    return Away(NAMES[failure.api], _word(failure), until, isinstance(failure, ReconnectNeeded), failure.sentence)
+
+
+def _word(failure: ApiFailure) -> str:
+    # Only of Teamleader's calls we keep a budget of our own; else it is the API that wants fewer.
+    if isinstance(failure, Throttled) and (failure.status is not None or failure.api == "twikey"):
+        return "slow_down"
+    return failure.reason if failure.reason in SAID else "other"

@@ -28,7 +28,8 @@ def test_an_id_is_found_wherever_it_stands(words):
     ("words", "ids"),
     [
         ("https://focus.teamleader.eu/contact_detail.php?id=12345", ("12345",)),
-        ("contact:abc", ("abc",)),
+        ("contact:ab-c", ("ab-c",)),
+        ("contact:abc", ()),
         ("tl-abc", ("abc",)),
         ("Bakkerij Tarwe", ()),
         ("BE0537520055", ()),
@@ -39,6 +40,21 @@ def test_an_id_is_found_wherever_it_stands(words):
 )
 def test_names_and_numbers_are_left_to_teamleader(words, ids):
     assert ids_in(words, "tl-") == ids
+
+
+@pytest.mark.parametrize(
+    ("words", "prefix", "ids"),
+    [
+        ("BE0537520055", "BE", ()),
+        ("Tarwe", "T", ()),
+        ("Tarwe", "Tarwe", ()),
+        ("TL_abc", "TL_", ("abc",)),
+        ("TLab-c", "TL", ("ab-c",)),
+        (f"BE{ID}", "BE", (ID,)),
+    ],
+)
+def test_words_that_begin_like_a_customer_number_are_still_words(words, prefix, ids):
+    assert ids_in(words, prefix) == ids
 
 
 @given(st.text(max_size=60) | st.text(":/?&=id[]12", max_size=40), st.sampled_from(["", "tl-"]))

@@ -39,6 +39,15 @@ def test_an_invalid_vat_number_is_dropped_with_a_reason(text: str) -> None:
     assert vat_number(text, "BE") == Reading("", "invalid")
 
 
+@pytest.mark.parametrize("home", ["BE", "NL", "GB"])
+@pytest.mark.parametrize("country", ["", "BE", "FR", "GB"])
+def test_thousands_of_digits_are_no_vat_number_and_no_error(country: str, home: str) -> None:
+    digits = country + "1" * 5000
+
+    assert vat_number(digits, home) == Reading("", "invalid")
+    assert enterprise_number(digits, Reading(), home).value == digits
+
+
 def test_belgian_numbers_are_judged_as_the_library_judges_them(monkeypatch: Any) -> None:
     chance = random.Random(1)
     roots = [0, 1, 97, 19_999_999, *(chance.randrange(30_000_000) for _ in range(300))]

@@ -28,7 +28,7 @@ from workers.bulk.policy import JobFailed
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Refused, Throttled, Unavailable
 from workers.files import NoSuchFile, SharedFiles
-from workers.ledger import Cause, Ledger, Loan
+from workers.loans import Loans, NotOurs, borrow
 from workers.sync.upsert import NAME_FIELDS, WITHOUT_COMPANY_NAME, may_be_the_name
 
 NAME = "import"
@@ -39,8 +39,6 @@ MOST_TRIES = 5
 MOST_ROUNDS = 30
 CALLS_PER_ROW = 2.5
 RESULT_COLUMNS = ("file", "line", "customerNumber", "outcome", "what")
-# Twikey may still do what it did not answer to.
-UNCERTAIN = (None, 502, 504)
 _PAUSED = Throttled("twikey", "Twikey asked us to call less often", until=None)
 
 Outcome = Literal["created", "updated", "to_create", "to_update", "unchanged", "refused", "failed"]
@@ -75,7 +73,7 @@ class Later:
 class Ready:
     """A row that must be written: its customer is ours, and this is how Twikey differs. Empty `differing`: it is unknown."""
 
-    loans: tuple[Loan, ...]
+    loans: Loans
     differing: tuple[str, ...] = ()
 
     @property
@@ -270,16 +268,17 @@ class _Bring:
         """Compares a row with Twikey. Only of a row that is `Ready` the customer stays ours."""
         # Who only looks keeps nobody waiting.
         wanted = () if self._dry_run else subjects(row.number, self._tools.mapping.customer_number_prefix)
-        loans = _borrow_all(self._ledger, wanted)
-        if isinstance(loans, Later):
-            return loans
+        try:
+            loans = borrow(self._ledger, wanted)
+        except NotOurs as taken:
+            return Later(_PAUSED if taken.why == "paused" else None)
         try:
             found = self._compare(row, Ready(loans))
         except ApiFailure as failure:
-            _give_back(self._ledger, loans, failure)
+            loans.give_back(failure)
             return _after(failure)
         if not isinstance(found, Ready):
-            _give_back(self._ledger, loans)
+            loans.give_back()
         return found
 
     def do(self, row: ImportRow, looked: Ended | Later | Ready) -> Ended | Later:
@@ -287,16 +286,12 @@ class _Bring:
         if not isinstance(looked, Ready):
             return looked
         try:
-            remark = self._write(row, looked)
-        except _NotOurs:
-            _give_back(self._ledger, looked.loans)
+            with looked.loans:
+                remark = self._write(row, looked)
+        except NotOurs:
             return Later()
         except ApiFailure as failure:
-            if not (isinstance(failure, Unavailable) and failure.status in UNCERTAIN):
-                _give_back(self._ledger, looked.loans, failure)
-            # Else the loan ends by itself, and whoever has the customer next knows that a write may still land.
             return _after(failure)
-        _give_back(self._ledger, looked.loans)
         return Ended(looked.intent, "; ".join(filter(None, (looked.what, remark))))
 
     def _compare(self, row: ImportRow, ready: Ready) -> Ended | Ready:
@@ -337,10 +332,9 @@ class _Bring:
         return ""
 
     def _check(self, ready: Ready) -> None:
-        """Immediately before each write goes out. Raises `_NotOurs`."""
+        """Immediately before each write goes out. Raises `NotOurs`."""
         self._called.append(None)
-        if any(self._ledger.still_lent(loan, writes=True) != "mine" for loan in ready.loans):
-            raise _NotOurs
+        ready.loans.check(writes=True)
 
 
 def plan_of(rows: int, *, dry_run: bool, calls_per_minute: int) -> Plan:
@@ -353,10 +347,6 @@ def plan_of(rows: int, *, dry_run: bool, calls_per_minute: int) -> Plan:
         shortest=timedelta(minutes=rows / calls_per_minute),
         longest=timedelta(minutes=most / calls_per_minute),
     )
-
-
-class _NotOurs(Exception):
-    """The customer is no longer ours to write, or nothing may be written now."""
 
 
 def subjects(number: str, prefix: str) -> tuple[str, ...]:
@@ -377,31 +367,6 @@ def _after(failure: ApiFailure) -> Ended | Later:
     if isinstance(failure, Throttled | ReconnectNeeded | Unavailable):
         return Later(failure)
     return Ended("refused", failure.sentence)
-
-
-def _borrow_all(ledger: Ledger, wanted: Sequence[str]) -> tuple[Loan, ...] | Later:
-    """All of them, or none. A loan that is not given back, because the store went away, ends by itself."""
-    loans: list[Loan] = []
-    for subject in wanted:
-        loan = ledger.borrow(subject)
-        if not isinstance(loan, Loan):
-            _give_back(ledger, loans)
-            return Later(_PAUSED if loan == "paused" else None)
-        loans.append(loan)
-    return tuple(loans)
-
-
-def _give_back(ledger: Ledger, loans: Sequence[Loan], failure: ApiFailure | None = None) -> None:
-    pause = timedelta(0)
-    if isinstance(failure, Throttled):
-        pause = max(
-            (failure.until - datetime.now(UTC)) if failure.until else timedelta(minutes=1), timedelta(seconds=1)
-        )
-    for loan in loans:
-        answer = ledger.give_back(loan, twikey_wants_none_for=pause)
-        if answer == "lost" and ledger.look(loan.subject) is not None:
-            # Overtaken, and we may have written after them: let Teamleader have the last word.
-            ledger.mark(loan.subject, frozenset({Cause.SWEEP}))
 
 
 def _files(tools: BulkTools) -> SharedFiles:

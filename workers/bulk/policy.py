@@ -16,7 +16,7 @@ from typing import Literal
 
 from mapping import CannotMap
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Throttled, Unavailable
-from workers.sync.failure_policy import INTERNAL, LONGEST_PAUSE, PAUSE_WITHOUT_A_TIME, RECONNECT_NEEDED, backoff
+from workers.sync.failure_policy import INTERNAL, RECONNECT_NEEDED, backoff, pause_after
 
 # How soon it is looked whether the integration works again.
 LOOK_AGAIN = timedelta(seconds=5)
@@ -65,9 +65,7 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
         case Throttled(status=None, api="teamleader", until=datetime() as until):
             return Wait("", "", max(until - now, timedelta(milliseconds=1)))
         case Throttled():
-            wait = PAUSE_WITHOUT_A_TIME if failure.until is None else failure.until - now
-            delay = min(max(wait, timedelta(seconds=1)), LONGEST_PAUSE) + timedelta(seconds=jitter)
-            return Wait("throttled", failure.sentence, delay)
+            return Wait("throttled", failure.sentence, pause_after(failure, now=now, jitter=jitter))
         case ReconnectNeeded():
             return Wait(RECONNECT_NEEDED, failure.sentence, LOOK_AGAIN, state=RECONNECT_NEEDED)
         case Unavailable():

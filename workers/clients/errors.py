@@ -86,3 +86,9 @@ class Refused(ApiFailure):
     """The API understood us and said no; repeating the same request cannot help."""
 
     reason = "refused"
+
+
+def may_land_later(failure: BaseException | None) -> bool:
+    """Whether Twikey may still do what we stopped waiting for."""
+    # A gateway that gives up waiting (502, 504) does not stop what it waited for.
+    return isinstance(failure, Unavailable) and failure.api == "twikey" and failure.status in (None, 502, 504)

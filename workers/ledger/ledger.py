@@ -66,6 +66,7 @@ class Scripts:
         # due.lua works over all integrations and shares nothing with the others.
         self.due = store.register_script(folder.joinpath("due.lua").read_text())
         self.change_state = store.register_script(folder.joinpath("change_state.lua").read_text())
+        self.pause = store.register_script(folder.joinpath("pause.lua").read_text())
         self.survey = store.register_script(folder.joinpath("survey.lua").read_text())
         self.mark, self.claim, self.still_mine, self.commit, self.fail, self.discard, self.release, self.lend = (
             store.register_script(common + folder.joinpath(f"{name}.lua").read_text())
@@ -250,6 +251,10 @@ class Ledger:
     def give_back(self, loan: Loan, *, twikey_wants_none_for: timedelta = timedelta(0)) -> LoanAnswer:
         """Lets workers at the customer again; says `lost` when they were before. May pause Twikey for everybody."""
         return self._lend(loan, "return", pause=twikey_wants_none_for)
+
+    def stay_away(self, api: Literal["teamleader", "twikey"], delay: timedelta) -> None:
+        """Pauses an API for everybody, as a worker whose call it refused does."""
+        self.scripts.pause(keys=[self.keys.pause(api)], args=[_ms(delay)])
 
     # -- what operators turn -------------------------------------------------------------------------
 

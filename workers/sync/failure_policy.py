@@ -53,7 +53,7 @@ def judge(failure: Exception, claim: Claim, *, now: datetime, jitter: float) -> 
     """What to do about a failure of the work under this claim. `jitter` is a random number from 0 to 1."""
     match failure:
         case Throttled():
-            return Verdict("defer", "throttled", failure.api, delay=_pause(failure.until, now, jitter))
+            return Verdict("defer", "throttled", failure.api, delay=pause_after(failure, now=now, jitter=jitter))
         case ReconnectNeeded():
             return Verdict("defer", RECONNECT_NEEDED, failure.api, state=RECONNECT_NEEDED)
         case Unavailable():
@@ -92,8 +92,9 @@ def _again_or_dead(
     return Verdict("retry", reason, api, api_failed=api_failed, delay=backoff(claim.attempts, jitter))
 
 
-def _pause(until: datetime | None, now: datetime, jitter: float) -> timedelta:
-    wait = PAUSE_WITHOUT_A_TIME if until is None else until - now
+def pause_after(failure: Throttled, *, now: datetime, jitter: float = 0) -> timedelta:
+    """For how long an API that said 429 gets no calls."""
+    wait = PAUSE_WITHOUT_A_TIME if failure.until is None else failure.until - now
     # A time in the past or far away is a mistake of the API's: come back soon, but not at once.
     return min(max(wait, timedelta(seconds=1)), LONGEST_PAUSE) + timedelta(seconds=jitter)
 

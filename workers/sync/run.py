@@ -14,7 +14,7 @@ import structlog
 
 from config.integrations import Integration
 from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, Variant, fingerprint, map_customer
-from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable
+from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable, may_land_later
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
 from workers.ledger import Claim, Ledger, Outcome, Refusal
@@ -216,7 +216,7 @@ def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
         delay=verdict.delay,
         story=verdict.story,
         answered=_answered(failure),
-        may_land_later=_may_land_later(failure),
+        may_land_later=may_land_later(failure),
         source_updated_at=read.seen_until,
     )
     log.warning(
@@ -231,12 +231,6 @@ def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
         # Where, not what: the text of an unforeseen error may quote a customer.
         traceback="".join(traceback.format_tb(failure.__traceback__)) if verdict.reason == INTERNAL else None,
     )
-
-
-def _may_land_later(failure: Exception) -> bool:
-    """Whether Twikey may still do what we stopped waiting for."""
-    # A gateway that gives up waiting (502, 504) does not stop what it waited for.
-    return isinstance(failure, Unavailable) and failure.api == "twikey" and failure.status in (None, 502, 504)
 
 
 def _answered(failure: Exception) -> tuple[str, ...]:

@@ -35,9 +35,10 @@ def add(here: Here, integration: Integration, subject: str) -> Answer:
     """Whatever is wrong, nothing is added, and what was typed stays. Pressing twice adds once."""
     customer_of(subject)
     typed = request.form.to_dict()
-    again = partial(operations_add.again, here.services, integration.id, subject, typed)
+    seen = typed.get("seen", "")
+    again = partial(operations_add.again, here.services, integration.id, subject, typed, seen=seen)
     try:
-        added = operations_add.add(here.services, integration.id, subject, typed, by=here.by)
+        added = operations_add.add(here.services, integration.id, subject, typed, seen=seen, by=here.by)
     except ApiFailure as failure:
         uncertain = "uncertain" if isinstance(failure, Unavailable) else ""
         return _show(here, again(), status=422, failures=(failure,), refusal=uncertain)

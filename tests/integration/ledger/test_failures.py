@@ -459,3 +459,14 @@ def test_of_several_pauses_the_longest_counts(ledger, claimed):
     refusal = ledger.claim("contact:1")
     assert refusal.reason == "paused"
     assert refusal.again_at - datetime.now(UTC) > timedelta(minutes=4)
+
+
+def test_an_api_that_asked_a_person_to_stay_away_gets_no_work_until_the_latest_time_it_named(ledger):
+    ledger.stay_away("teamleader", timedelta(milliseconds=300))
+    ledger.stay_away("teamleader", timedelta(milliseconds=1))
+    time.sleep(0.01)
+
+    refusal = ledger.claim("contact:1")
+    time.sleep(0.31)
+
+    assert (refusal.reason, isinstance(ledger.claim("contact:1"), Claim)) == ("paused", True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from workers.ledger import Cause, Claim, Ledger, Loan, Outcome, Refusal, due
+from workers.loans import borrow
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
 
@@ -71,6 +72,25 @@ def test_a_borrower_that_was_overtaken_is_told_before_it_writes(ledger, hasty):
     assert ledger.still_lent(loan, writes=True) == "lost"
     assert ledger.give_back(loan) == "lost"
     assert ledger.still_lent(other, writes=True) == "mine"
+
+
+def overtaken(ledger, hasty, subject, *, writes):
+    """Somebody else had the customer before it was given back."""
+    with borrow(hasty, [subject]) as loans:
+        loans.check(writes=writes)
+        time.sleep(0.003)
+        other = ledger.borrow(subject)
+    ledger.give_back(other)
+    return ledger.look(subject)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_who_was_overtaken_and_may_have_written_after_the_other_has_it_looked_at_again(ledger, hasty, writes):
+    assert getattr(overtaken(ledger, hasty, "contact:1", writes=writes), "owed", False) is writes
+
+
+def test_one_that_is_not_in_teamleader_is_never_owed(ledger, hasty):
+    assert overtaken(ledger, hasty, "number:K.1001", writes=True) is None
 
 
 def test_after_a_write_by_a_borrower_the_next_event_writes_whatever_was_written_last(ledger, claimed):

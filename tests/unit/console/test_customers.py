@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,9 @@ from sandbox.teamleader.app import Teamleader, create_teamleader
 from sandbox.twikey.app import Twikey, create_twikey
 from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.unit.console.conftest import House, text_of
-from workers import audit, operations
+from workers import ask, audit, operations
+from workers.bulk.patience import patiently
+from workers.clients.teamleader.rate_limit import CallBudget
 from workers.ledger import Cause
 from workers.operators import Role
 from workers.sync.run import work_on
@@ -192,16 +195,63 @@ def test_without_teamleader_it_says_so_and_still_knows_an_id(shop, viewer):
 
 
 def test_without_a_free_call_it_says_when_to_try_again(shop, viewer):
-    shop.teamleader.faults.set("status", status=429, retry_seconds=30)
+    for _ in range(shop.services.tools("default").integration.teamleader.calls_per_minute):
+        shop.services.tools("default").teamleader._budget.take()
 
     page = viewer.get(f"{CUSTOMERS}?q=tarwe")
 
     assert page.status_code == 200
     assert "no call is free just now" in text_of(page)
     assert "Try again after 20" in text_of(page)
+    assert shop.calls(".list") == []
 
 
-def test_a_search_takes_no_call_that_live_work_needs(shop, viewer):
+def test_what_teamleader_refuses_to_a_person_it_refuses_to_all_until_the_time_it_names(shop, viewer):
+    shop.teamleader.faults.set("status", status=429, retry_seconds=30)
+
+    page = viewer.get(f"{CUSTOMERS}?q=tarwe")
+
+    assert "Teamleader asks us to call less often" in text_of(page)
+    assert "Try again after 20" in text_of(page)
+    shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
+    assert shop.ledger.claim("company:waiting").reason == "paused"
+
+
+def test_what_twikey_refuses_to_a_person_it_refuses_to_all(shop, viewer):
+    company = shop.company()
+    shop.twikey.faults.set("status", status=429, prefix="/creditor/customer")
+
+    page = viewer.get(of(company))
+
+    assert "Twikey asks us to call less often" in text_of(page)
+    shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
+    assert shop.ledger.claim("company:waiting").reason == "paused"
+
+
+def test_beside_a_job_that_takes_every_call_as_it_comes_free_a_search_is_answered(shop, viewer):
+    shop.company()
+    take = CallBudget(shop.house.store, shop.ledger.keys, calls_per_minute=190, bulk=True).take
+    ended, now = threading.Event(), int(datetime.now(UTC).timestamp() * 1000)
+    # The job is at its limit: the next calls come free from a second from now on.
+    shop.house.store.rpush(shop.ledger.keys.calls("teamleader"), *range(now - 5050, now - 3150, 100))
+    shop.house.store.rpush(shop.ledger.keys.bulk_calls("teamleader"), *range(now - 5050, now - 3150, 100))
+
+    def export():
+        while not ended.is_set():
+            patiently(take)
+
+    job = threading.Thread(target=export)
+    job.start()
+    page = viewer.get(f"{CUSTOMERS}?q=tarwe")
+    ended.set()
+    job.join()
+
+    assert "Bakkerij Tarwe" in text_of(page)
+    assert "no call is free" not in text_of(page)
+
+
+def test_a_search_takes_no_call_that_live_work_needs(shop, viewer, monkeypatch):
+    monkeypatch.setattr(ask, "PATIENCE_SECONDS", 0.0)
     tools = shop.services.tools("default")
     limit = tools.integration.teamleader.calls_per_minute
     shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
@@ -289,7 +339,7 @@ def test_while_twikey_wants_a_pause_it_is_not_asked(shop, viewer):
 
     page = text_of(viewer.get(of(company)))
 
-    assert "Twikey was not asked: no call is free just now." in page
+    assert "Twikey asks us to call less often, so nobody calls it for a while." in page
     assert list(shop.twikey.log.records(prefix="/creditor/customer")) == []
 
 
@@ -393,7 +443,10 @@ def filled(page):
     """What the form holds."""
     return {
         name: value
-        for name, value in re.findall(r'name="(\w+)" type="text" (?:value="([^"]*)")?', page.text)
+        for name, value in (
+            *re.findall(r'name="(\w+)" type="text" (?:value="([^"]*)")?', page.text),
+            *re.findall(r'type="hidden" name="(seen)" value="([^"]*)"', page.text),
+        )
         if name not in ("q",)
     }
 
@@ -458,6 +511,33 @@ def test_a_customer_that_a_worker_writes_is_left_alone(shop, operator):
     assert answer.status_code == 422
     assert "somebody else, or an update, is writing this very customer" in text_of(answer)
     assert shop.in_twikey == {}
+
+
+def test_who_was_overtaken_while_writing_lets_teamleader_have_the_last_word(shop, operator):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.twikey.faults.set("delay", method="PUT", seconds=0.5)
+    writing = threading.Thread(target=operator.post, args=(f"{of(company)}/add", form))
+    writing.start()
+    while not shop.twikey.faults.listed()[0].hits:
+        time.sleep(0.01)
+
+    shop.house.store.hset(shop.ledger.keys.subject(f"company:{company}"), "l", 1)
+    shop.ledger.give_back(shop.ledger.borrow(f"company:{company}"))
+    writing.join()
+
+    assert shop.ledger.look(f"company:{company}").causes == {Cause.SWEEP}
+
+
+def test_a_customer_whose_look_up_failed_is_given_back_at_once(shop, operator):
+    company = shop.company()
+    shop.twikey.faults.set("reset", prefix="/creditor/customer")
+
+    operator.post(f"{of(company)}/add", {"companyName": "Tarwe"})
+
+    assert shop.ledger.look(f"company:{company}") is None
 
 
 def test_what_twikey_does_not_answer_keeps_what_was_typed_and_may_be_pressed_again(shop, operator):
@@ -531,6 +611,67 @@ def test_adding_one_that_nobody_heard_of_leaves_nothing_but_its_story(shop, oper
     assert refused is None
     assert (state.owed, state.outcome, state.leased_until, len(state.past)) == (False, "", None, 1)
     assert shop.ledger.account().accepted == 0
+
+
+def opened_before_an_edit(shop, operator):
+    """A company, and its form as it was before it was edited in Teamleader; the edit is done with."""
+    company = shop.company(updated_at="2026-03-01T09:00:00+00:00")
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.edit(company, name="Tarwe & Zoon")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    return company, form
+
+
+def test_a_form_older_than_the_last_edit_is_added_and_the_edit_brought_over_after_it(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+
+    operator.post(f"{of(company)}/add", form)
+    written = shop.in_twikey[company].profile["companyName"]
+    shop.work(f"company:{company}")
+
+    assert (written, shop.in_twikey[company].profile["companyName"]) == ("Bakkerij Tarwe", "Tarwe & Zoon")
+    assert shop.ledger.account().adds_up
+
+
+@pytest.mark.parametrize("seen", ["", "yesterday", "2026-03-01"])
+def test_a_form_that_does_not_say_how_old_it_is_counts_as_older(shop, operator, seen):
+    company, form = opened_before_an_edit(shop, operator)
+
+    operator.post(f"{of(company)}/add", form | {"seen": seen})
+
+    assert shop.ledger.look(f"company:{company}").owed
+
+
+def test_an_edit_is_owed_before_the_older_form_is_written_so_that_dying_then_loses_nothing(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+    shop.twikey.faults.set("lost_answer", method="PUT")
+
+    operator.post(f"{of(company)}/add", form)
+
+    assert company in shop.in_twikey
+    assert shop.ledger.look(f"company:{company}").owed
+
+
+def test_a_form_shown_again_is_as_old_as_before(shop, operator):
+    company, form = opened_before_an_edit(shop, operator)
+
+    again = operator.post(f"{of(company)}/add", form | {"mobile": "abc"})
+
+    assert filled(again)["seen"] == form["seen"] != ""
+
+
+def test_what_was_typed_stays_as_long_as_nobody_edited_the_customer_in_teamleader(shop, operator):
+    company = shop.company(updated_at="2026-03-01T09:00:00+00:00")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    del shop.in_twikey[company]
+    form = filled(operator.get(f"{of(company)}/add"))
+
+    operator.post(f"{of(company)}/add", form | {"companyName": "Typed by hand"})
+    shop.work(f"company:{company}")
+
+    assert not shop.ledger.look(f"company:{company}").owed
+    assert shop.in_twikey[company].profile["companyName"] == "Typed by hand"
 
 
 def test_while_work_is_held_nothing_is_added(shop, operator):
