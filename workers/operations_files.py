@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import IO, Self
 from workers import audit
 from workers.bulk import csv_export, csv_import
 from workers.bulk.append import make_private
-from workers.bulk.csv_files import MOST_BYTES
+from workers.bulk.csv_files import LIMITS, Limits, Unreadable
 from workers.bulk.import_desk import REFUSED, FileFacts, ImportDesk, Told
 from workers.bulk.jobs import Job, Plan
 from workers.bulk.kinds import bulk_tools
@@ -21,6 +21,10 @@ from workers.files import SharedFile, SharedFiles
 from workers.operations_bulk import Started, start
 from workers.services import Services
 
+# So many files come in over a network at once; more belong in a zip.
+MOST_UPLOADS = 50
+# Of the name of a file on the disk; file systems take 255.
+_NAME_BYTES = 120
 # So many refused rows are told; the result file has them all.
 MOST_TOLD = 100
 _DESK = "import_"
@@ -65,8 +69,15 @@ def start_export(
 
 
 @contextmanager
-def taken_in(services: Services, integration: str, uploads: Iterable[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
-    """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day."""
+def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
+    """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day.
+
+    Raises `csv_files.Unreadable` for too many.
+    """
+    if len(uploads) > MOST_UPLOADS:
+        raise Unreadable(
+            f"These are {len(uploads):,} files; at most {MOST_UPLOADS} come in at once. Zip them, or split."
+        )
     folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
     make_private(folder)
     try:
@@ -75,19 +86,17 @@ def taken_in(services: Services, integration: str, uploads: Iterable[tuple[str, 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_import(
-    services: Services, integration: str, paths: Sequence[Path], *, most_bytes: int = MOST_BYTES
-) -> Checked:
+def check_import(services: Services, integration: str, paths: Sequence[Path], *, limits: Limits = LIMITS) -> Checked:
     """Reads and checks every row of the files, and keeps them for `start_import`. Raises `csv_files.Unreadable`.
 
     Whoever does not start the import then calls `discard_import`; what is forgotten is cleared away after a day.
-    `most_bytes`: what a zip may unpack to.
+    `limits`: of all files together.
     """
     name = _DESK + token_urlsafe(9)
     with closing(Workspace(files_of(services, integration).workspace(name))) as workspace:
         desk = ImportDesk(workspace)
         try:
-            facts = tuple(desk.take_in(paths, services.tools(integration).mapping, most_bytes=most_bytes))
+            facts = tuple(desk.take_in(paths, services.tools(integration).mapping, limits=limits))
             refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(MOST_TOLD), strict=False))
             rows = sum(one.rows for one in facts)
             checked = Checked(name, facts, rows, rows - sum(one.refused for one in facts), refused)
@@ -171,9 +180,10 @@ def remove_file(services: Services, integration: str, file_id: str, *, by: str) 
 
 
 def _put(folder: Path, name: str, content: IO[bytes]) -> Path:
-    """Names come from a browser: what is no letter of a name is left out, and what is too long cut."""
+    """Names come from a browser: what is no letter of a name is left out, and what is too long loses its beginning."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    path = folder / ("".join(filter(str.isprintable, last)).strip(". ")[-80:] or "file")
+    plain = "".join(filter(str.isprintable, last)).strip(". ").encode()
+    path = folder / (plain[-_NAME_BYTES:].decode(errors="ignore") or "file")
     make_private(folder)
     with path.open("wb") as target:
         shutil.copyfileobj(content, target)

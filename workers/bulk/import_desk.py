@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mapping import CannotMap, MappingSettings
 from mapping.csv_rows import HeaderWrong, number_in, read_header, read_row
-from workers.bulk.csv_files import MOST_BYTES, Line, Unreadable, tables
+from workers.bulk.csv_files import LIMITS, Allowance, Limits, Line, Unreadable, tables
 from workers.bulk.workspace import Workspace
 
 REFUSED = "refused"
@@ -65,13 +65,11 @@ class ImportDesk:
         self.desk = desk
         desk.db.executescript(_TABLE)
 
-    def take_in(
-        self, paths: Iterable[Path], settings: MappingSettings, *, most_bytes: int = MOST_BYTES
-    ) -> list[FileFacts]:
-        """Reads and checks all rows of all files. Raises `Unreadable` for a file that cannot be understood."""
-        facts = []
+    def take_in(self, paths: Iterable[Path], settings: MappingSettings, *, limits: Limits = LIMITS) -> list[FileFacts]:
+        """Reads and checks all rows of all files. Raises `Unreadable` for a file that cannot be understood, or is too much."""
+        facts, allowance = [], Allowance(limits)
         for path in paths:
-            with tables(path, most_bytes=most_bytes) as found:
+            with tables(path, allowance) as found:
                 facts += [self._take_in(name, lines, settings) for name, lines in found]
         self.desk.commit({})
         return facts

@@ -10,14 +10,18 @@ from ingress.console.page import Answer, Pages
 from ingress.console.pages.jobs import NEWS_EVERY
 from workers import operations_bulk, operations_files
 from workers.bulk import csv_export, csv_import
-from workers.bulk.csv_files import Unreadable
+from workers.bulk.csv_files import Limits, Unreadable
 from workers.bulk.jobs import Job
 from workers.files import NoSuchFile
 from workers.operations_files import Checked, NoSuchRows
 from workers.operators import Role
 
-# What can be uploaded at once, and what a zip may unpack to: about 200,000 rows, which are checked in less than a minute.
+# What can be uploaded at once, with all its parts and also unpacked. Rows have a limit of their own: tiny ones, each of
+# them refused, would be millions, and would fill the disk with what is wrong with them.
 UPLOAD_BYTES = 16 * 1000**2
+UPLOAD = Limits(
+    bytes=UPLOAD_BYTES, rows=250_000, tables=500, instead="Split it, or use `tltw import`, which takes more."
+)
 KINDS = (csv_export.NAME, csv_import.NAME)
 OUTCOMES = ("to_create", "to_update", "unchanged", "refused", "failed")
 
@@ -71,7 +75,7 @@ def upload(here: Here, integration: Integration) -> Answer:
         return _all(here, integration, problem=here.words("files.choose"))
     try:
         with operations_files.taken_in(here.services, integration.id, given) as paths:
-            checked = operations_files.check_import(here.services, integration.id, paths, most_bytes=UPLOAD_BYTES)
+            checked = operations_files.check_import(here.services, integration.id, paths, limits=UPLOAD)
     except Unreadable as unreadable:
         return _all(here, integration, problem=here.words("files.unreadable"), unreadable=str(unreadable))
     return here.go("files.rows", integration=integration.id, desk=checked.desk)

@@ -238,7 +238,47 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(house):
     answer = upload(house.browser("the-operator"), packed.getvalue(), "bomb.zip")
 
     assert answer.status_code == 422
-    assert "unpacks to more than 16,000,000 bytes" in text_of(answer)
+    assert "With bomb.zip it is more than can come in at once, 16,000,000 bytes, unpacked. Split it" in text_of(answer)
+
+
+def small(row: bytes, times: int) -> bytes:
+    """A zip of a few kilobytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.csv", b"customerNumber,l\n" + row * times)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("contents", "why"),
+    [
+        pytest.param(
+            [small(b"1" * 999 + b"\n", page.UPLOAD_BYTES // 3000)] * 4, "16,000,000 bytes, unpacked", id="bytes"
+        ),
+        pytest.param([small(b"1\n", 125_001)] * 2, "250,000 rows", id="rows"),
+        pytest.param([b"customerNumber,l" + b"," * 300_000], "names 300,002 columns", id="columns"),
+        pytest.param([b"customerNumber,l\n"] * 51, "at most 50 come in at once", id="files"),
+    ],
+)
+def test_an_upload_that_would_fill_the_disk_is_refused_whole_and_leaves_nothing(house, contents, why):
+    given = [(io.BytesIO(content), f"{number}.csv") for number, content in enumerate(contents)]
+
+    answer = house.browser("the-operator").post(f"{FILES}/import", {"file": given}, buffered=True)
+
+    assert answer.status_code == 422
+    assert "Nothing was taken in" in text_of(answer)
+    assert why in text_of(answer)
+    assert not list((shared(house).folder / "work").glob("*"))
+
+
+@pytest.mark.parametrize("name", ["\N{PARTY POPPER}" * 70 + ".csv", "a." + "é" * 300, "x" * 300 + ".zip"])
+def test_a_name_that_is_too_long_for_the_disk_keeps_its_end(house, name):
+    browser = house.browser("the-operator")
+
+    answer = upload(browser, "customerNumber,lastname\r\nA1,Een\r\n", name)
+
+    assert answer.status_code == 303
+    assert f"{name[-20:]}: 1 row" in text_of(browser.get(answer.location))
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_limit(house):
