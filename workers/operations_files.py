@@ -3,8 +3,9 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import IO, Self
@@ -37,13 +38,17 @@ class NoSuchRows(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found in the files to import, before anything is asked or written. `refused`: the first of these rows."""
+    """What was found in the files to import, before anything is asked or written.
+
+    `refused`: the first of these rows. `at`: when, in ISO 8601; "" in what an older version checked.
+    """
 
     desk: str
     files: tuple[FileFacts, ...]
     rows: int
     good: int
     refused: tuple[Told, ...]
+    at: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -99,9 +104,12 @@ def check_import(services: Services, integration: str, paths: Sequence[Path], *,
             facts = tuple(desk.take_in(paths, services.tools(integration).mapping, limits=limits))
             refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(MOST_TOLD), strict=False))
             rows = sum(one.rows for one in facts)
-            checked = Checked(name, facts, rows, rows - sum(one.refused for one in facts), refused)
-            # Last: where it is, everything is.
-            (workspace.folder / _CHECKED).write_text(checked.to_json(), encoding="utf-8")
+            good = rows - sum(one.refused for one in facts)
+            checked = Checked(name, facts, rows, good, refused, datetime.now(UTC).isoformat(timespec="seconds"))
+            # Last and whole: where it is, everything is.
+            begun = workspace.folder / f"{_CHECKED}.begun"
+            begun.write_text(checked.to_json(), encoding="utf-8")
+            begun.replace(workspace.folder / _CHECKED)
         except BaseException:
             workspace.remove()
             raise
@@ -117,6 +125,15 @@ def checked_before(services: Services, integration: str, desk: str) -> Checked:
     except (FileNotFoundError, ValueError):
         raise NoSuchRows(desk) from None
     return Checked.from_json(found)
+
+
+def waiting(services: Services, integration: str) -> list[Checked]:
+    """What was checked and is still there, also when a run has it in hand; newest first."""
+    found = []
+    for folder in files_of(services, integration).workspaces(_DESK):
+        with suppress(NoSuchRows):
+            found.append(checked_before(services, integration, folder))
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def discard_import(services: Services, integration: str, checked: Checked) -> None:
@@ -156,6 +173,11 @@ def start_kept_import(services: Services, integration: str, desk: str, *, dry_ru
 def of_these_rows(job: Job, desk: str) -> bool:
     """Whether a run of the import is about these rows."""
     return desk in (job.parameters.get("desk"), job.parameters.get("rows_of"))
+
+
+def needs_rows(job: Job, desk: str) -> bool:
+    """Whether a run still needs these rows: under way, or failed, which can be resumed."""
+    return of_these_rows(job, desk) and (not job.is_over or job.state == "failed")
 
 
 def files_of(services: Services, integration: str) -> SharedFiles:

@@ -378,6 +378,42 @@ def test_rows_of_a_running_import_are_not_forgotten(house):
     assert operations_files.checked_before(house.services, "default", path.rpartition("/")[2])
 
 
+@pytest.mark.parametrize("act", ["import", "dry_run"])
+def test_rows_of_a_failed_import_are_kept_for_its_resume(house, act):
+    browser = house.browser("the-operator")
+    path = upload(browser).location
+    browser.post(f"{path}/start", {"act": act})
+    jobs = Jobs(house.store)
+    jobs.end(jobs.take("default", "import"), "failed", reason="refused", sentence="No.")
+
+    said = text_of(browser.get(browser.post(f"{path}/forget").location))
+
+    assert "belong to an import that failed" in said
+    assert operations_files.checked_before(house.services, "default", path.rpartition("/")[2])
+    jobs.resume("default", "import")
+    jobs.cancel("default", "import")
+    assert "rows were forgotten" in text_of(browser.get(browser.post(f"{path}/forget").location))
+
+
+def test_the_page_leads_back_to_rows_that_wait(house):
+    browser = house.browser("the-operator")
+    running, waits = upload(browser).location, upload(browser, name="<b>wachters.csv").location
+    before = text_of(browser.get(FILES))
+    browser.post(f"{running}/start", {"act": "import"})
+
+    shown = browser.get(FILES)
+    others = [house.browser("the-viewer").get(FILES).text, house.browser("the-viewer").get(f"{FILES}/news").text]
+
+    assert before.count("4 rows") == 2
+    assert f'href="{waits}"' in shown.text
+    assert f'href="{running}"' not in shown.text
+    assert "<b>wachters.csv" in text_of(shown)
+    assert "&lt;b&gt;wachters.csv" in shown.text
+    assert not [text for text in others if "wachters" in text or waits in text]
+    browser.post(f"{waits}/forget")
+    assert "Rows that wait" not in browser.get(FILES).text
+
+
 @pytest.mark.parametrize("desk", ["job_abcdef", "..", "import_", "import_nobody", "upload_abcdef"])
 def test_only_rows_that_wait_are_shown(house, desk):
     with pytest.raises(operations_files.NoSuchRows):
