@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import IO, Self
+from typing import IO, Any, Self
 
+from mapping.errors import Problem
 from workers import audit
 from workers.bulk import csv_export, csv_import
 from workers.bulk.append import make_private
 from workers.bulk.csv_files import LIMITS, Limits, Unreadable
-from workers.bulk.import_desk import REFUSED, FileFacts, ImportDesk, Told
+from workers.bulk.import_desk import FileFacts, ImportDesk, Told
 from workers.bulk.jobs import Job, Plan
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.workspace import Workspace
@@ -26,8 +27,6 @@ from workers.services import Services
 MOST_UPLOADS = 50
 # Of the name of a file on the disk; file systems take 255.
 _NAME_BYTES = 120
-# So many refused rows are told; the result file has them all.
-MOST_TOLD = 100
 _DESK = "import_"
 _CHECKED = "checked.json"
 
@@ -57,7 +56,11 @@ class Checked:
     def from_json(cls, text: str) -> Self:
         told = json.loads(text)
         files = (FileFacts(**one | {name: tuple(one[name]) for name in ("extra", "missing")}) for one in told["files"])
-        return cls(**told | {"files": tuple(files), "refused": tuple(Told(**one) for one in told["refused"])})
+        return cls(**told | {"files": tuple(files), "refused": tuple(map(_told, told["refused"]))})
+
+
+def _told(values: dict[str, Any]) -> Told:
+    return Told(**values | {"problems": tuple(Problem(**one) for one in values.get("problems", ()))})
 
 
 def plan_export(services: Services, integration: str, *, full: bool) -> Plan:
@@ -102,10 +105,11 @@ def check_import(services: Services, integration: str, paths: Sequence[Path], *,
         desk = ImportDesk(workspace)
         try:
             facts = tuple(desk.take_in(paths, services.tools(integration).mapping, limits=limits))
-            refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(MOST_TOLD), strict=False))
             rows = sum(one.rows for one in facts)
             good = rows - sum(one.refused for one in facts)
-            checked = Checked(name, facts, rows, good, refused, datetime.now(UTC).isoformat(timespec="seconds"))
+            checked = Checked(
+                name, facts, rows, good, tuple(desk.refused), datetime.now(UTC).isoformat(timespec="seconds")
+            )
             # Last and whole: where it is, everything is.
             begun = workspace.folder / f"{_CHECKED}.begun"
             begun.write_text(checked.to_json(), encoding="utf-8")

@@ -17,7 +17,7 @@ def test_the_files_are_named_only_when_there_are_files(desk: Desk, tltw: Callabl
     jobs.commit(turn, Step(cursor=1, done=50, lines=LINES), keep=True)
 
     under_way = tltw("drift", "--last").out
-    result = dict.fromkeys((*FOUND, "repaired", "calls"), 0) | {"file": "file_1", "name": "drift.csv"}
+    result = dict.fromkeys((*FOUND, "repaired", "calls"), 0) | {"file": "file_1", "json_file": "file_2"}
     jobs.commit(turn, Step(cursor=None, done=50, result=result, finished=True), keep=False)
     at_last = tltw("drift", "--last").out
 

@@ -193,6 +193,22 @@ def test_every_row_is_checked_and_nothing_is_begun(house):
     assert not [note for note in notes(house) if "import" in note]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("nl", ("l: Twikey spreekt", "geen bruikbaar e-mailadres", "meer of minder cellen", "meer dan eens")),
+        ("fr", ("l: Twikey parle", "adresse e-mail utilisable", "plus ou moins de cellules", "plus d’une fois")),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_in_the_language_of_the_page(house, language, said):
+    browser = house.browser("the-operator")
+    browser.headers = {**browser.headers, "Accept-Language": language}
+
+    page = browser.get(upload(browser, f"{ROWS}K5,nl\r\n").location)
+
+    assert [words for words in said if words not in text_of(page)] == []
+
+
 def test_several_files_and_a_zip_come_in_together(house):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
