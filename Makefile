@@ -17,8 +17,9 @@ demo: .venv/run ## Run the whole pipeline against simulated systems; ARGS=--once
 run: .venv/run ## Run against the real systems, from .env
 	@$(BIN)/tltw run
 
+# More than there are cores: many tests wait for a lease, a process or a browser.
 test: .venv/dev ## Run the tests; ARGS="-k words" picks some
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 check: lint types imports test ## Everything that .ci/run checks
 

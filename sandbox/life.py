@@ -10,7 +10,7 @@ import httpx
 
 from sandbox.deployment import Deployment
 from sandbox.world import AWKWARD, CHARACTERS, Character
-from workers import operations_bulk
+from workers import operations_files
 
 # What people call the integration.
 NAMED = {"TLTW_LABEL": "Handelshuis De Kade"}
@@ -25,12 +25,12 @@ STREETS = ("Kouter", "Veldstraat", "Nieuwstraat", "Molenweg", "Kapelstraat")
 
 
 def fill(deployment: Deployment) -> None:
-    """One busy morning: everybody is edited once, one company has lost its name, all customers are compared with Twikey."""
+    """One busy morning: everybody is edited once, one company has lost its name, all are exported."""
     for character in CHARACTERS:
         deployment.edit(character.kind, character.id, remarks="imported from the old address book")
     nameless = deployment.create("company", name="", emails=[{"type": "primary", "email": "hello@nobody.example.com"}])
     deployment.edit("company", nameless, remarks="name follows")
-    operations_bulk.start_drift(deployment.services, "default", repair=False, create=False, total=None, by="demo")
+    operations_files.start_export(deployment.services, "default", full=False, about=None, by="demo")
 
 
 @dataclass(slots=True)
