@@ -51,6 +51,9 @@ _DEFUSED_REMARK = (
     "It begins like a formula, so an apostrophe was put in front for spreadsheets. `tltw import` takes it off again; "
     "Twikey's own import would keep it."
 )
+# More names than any file of customers has; each is shown, and not more of it than this.
+MOST_COLUMNS = 200
+_NAME_SHOWN = 60
 # Twikey does not find other numbers again by some of its routes (facts on customer numbers, looked up 2026-11-22).
 _USABLE_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")
 
@@ -131,6 +134,10 @@ def row_of(customer: TwikeyCustomer) -> Row:
 
 def read_header(cells: Sequence[str]) -> Header:
     """Understands the first line of a file. Other columns are tolerated, capitals do not matter. Raises HeaderWrong."""
+    if len(cells) > MOST_COLUMNS:
+        raise HeaderWrong(
+            f"The first line names {len(cells):,} columns; take out what is not of ours ({MOST_COLUMNS} at most)."
+        )
     names = [values.tidy(cell).casefold() for cell in cells]
     known = [column.casefold() for column in COLUMNS]
     if known[0] not in names:
@@ -142,7 +149,11 @@ def read_header(cells: Sequence[str]) -> Header:
         raise HeaderWrong(f"The first line names {NUMBER}, but nothing of a customer: {', '.join(COLUMNS[1:])}.")
     return Header(
         positions=positions,
-        extra=tuple(values.tidy(cell) for cell, name in zip(cells, names, strict=True) if name and name not in known),
+        extra=tuple(
+            values.tidy(cell)[:_NAME_SHOWN]
+            for cell, name in zip(cells, names, strict=True)
+            if name and name not in known
+        ),
         missing=tuple(column for column, at in zip(COLUMNS, positions, strict=True) if at is None),
         width=len(cells),
     )

@@ -78,6 +78,11 @@ class SharedFiles:
         """The folder in which a job makes its files, on the same disk."""
         return self.folder / _WORK / _checked(job_id)
 
+    def workspaces(self, prefix: str) -> list[str]:
+        """The names of those that are on this disk, of one kind."""
+        work = self.folder / _WORK
+        return [path.name for path in work.glob(f"{prefix}*")] if work.exists() else []
+
     def add(
         self,
         source: Path,

@@ -31,12 +31,18 @@ class Tried:
 
 
 def view(services: Services, *, newest: int = 20) -> AlertsView:
-    """The alerts at a glance."""
+    """The alerts at a glance. `newest`: how many messages are looked at.
+
+    What is only for channels that are not configured was told to nobody, so it is left out.
+    """
+    configured = names(services.settings.alerts)
     alerts = book.read(services.store).alerts.values()
     return AlertsView(
         open=tuple(sorted((alert for alert in alerts if alert.phase == "open"), key=lambda alert: alert.since)),
-        channels=tuple(deliver.states(services.store, names(services.settings.alerts))),
-        told=tuple(sent.message for sent in book.newest(services.store, newest)),
+        channels=tuple(deliver.states(services.store, configured)),
+        told=tuple(
+            sent.message for sent in book.newest(services.store, newest) if any(map(sent.message.is_for, configured))
+        ),
     )
 
 

@@ -2,18 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import IO, Self
+from typing import IO, Any, Self
 
+from mapping.errors import Problem
 from workers import audit
 from workers.bulk import csv_export, csv_import
 from workers.bulk.append import make_private
-from workers.bulk.csv_files import MOST_BYTES
-from workers.bulk.import_desk import REFUSED, FileFacts, ImportDesk, Told
+from workers.bulk.csv_files import LIMITS, Limits, Unreadable
+from workers.bulk.import_desk import FileFacts, ImportDesk, Told
 from workers.bulk.jobs import Job, Plan
 from workers.bulk.kinds import bulk_tools
 from workers.bulk.workspace import Workspace
@@ -21,8 +23,10 @@ from workers.files import SharedFile, SharedFiles
 from workers.operations_bulk import Started, start
 from workers.services import Services
 
-# So many refused rows are told; the result file has them all.
-MOST_TOLD = 100
+# So many files come in over a network at once; more belong in a zip.
+MOST_UPLOADS = 50
+# Of the name of a file on the disk; file systems take 255.
+_NAME_BYTES = 120
 _DESK = "import_"
 _CHECKED = "checked.json"
 
@@ -33,13 +37,17 @@ class NoSuchRows(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found in the files to import, before anything is asked or written. `refused`: the first of these rows."""
+    """What was found in the files to import, before anything is asked or written.
+
+    `refused`: the first of these rows. `at`: when, in ISO 8601; "" in what an older version checked.
+    """
 
     desk: str
     files: tuple[FileFacts, ...]
     rows: int
     good: int
     refused: tuple[Told, ...]
+    at: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -48,7 +56,11 @@ class Checked:
     def from_json(cls, text: str) -> Self:
         told = json.loads(text)
         files = (FileFacts(**one | {name: tuple(one[name]) for name in ("extra", "missing")}) for one in told["files"])
-        return cls(**told | {"files": tuple(files), "refused": tuple(Told(**one) for one in told["refused"])})
+        return cls(**told | {"files": tuple(files), "refused": tuple(map(_told, told["refused"]))})
+
+
+def _told(values: dict[str, Any]) -> Told:
+    return Told(**values | {"problems": tuple(Problem(**one) for one in values.get("problems", ()))})
 
 
 def plan_export(services: Services, integration: str, *, full: bool) -> Plan:
@@ -65,8 +77,15 @@ def start_export(
 
 
 @contextmanager
-def taken_in(services: Services, integration: str, uploads: Iterable[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
-    """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day."""
+def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
+    """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day.
+
+    Raises `csv_files.Unreadable` for too many.
+    """
+    if len(uploads) > MOST_UPLOADS:
+        raise Unreadable(
+            f"These are {len(uploads):,} files; at most {MOST_UPLOADS} come in at once. Zip them, or split."
+        )
     folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
     make_private(folder)
     try:
@@ -75,24 +94,26 @@ def taken_in(services: Services, integration: str, uploads: Iterable[tuple[str, 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_import(
-    services: Services, integration: str, paths: Sequence[Path], *, most_bytes: int = MOST_BYTES
-) -> Checked:
+def check_import(services: Services, integration: str, paths: Sequence[Path], *, limits: Limits = LIMITS) -> Checked:
     """Reads and checks every row of the files, and keeps them for `start_import`. Raises `csv_files.Unreadable`.
 
     Whoever does not start the import then calls `discard_import`; what is forgotten is cleared away after a day.
-    `most_bytes`: what a zip may unpack to.
+    `limits`: of all files together.
     """
     name = _DESK + token_urlsafe(9)
     with closing(Workspace(files_of(services, integration).workspace(name))) as workspace:
         desk = ImportDesk(workspace)
         try:
-            facts = tuple(desk.take_in(paths, services.tools(integration).mapping, most_bytes=most_bytes))
-            refused = tuple(told for told, _ in zip(desk.told(outcome=REFUSED), range(MOST_TOLD), strict=False))
+            facts = tuple(desk.take_in(paths, services.tools(integration).mapping, limits=limits))
             rows = sum(one.rows for one in facts)
-            checked = Checked(name, facts, rows, rows - sum(one.refused for one in facts), refused)
-            # Last: where it is, everything is.
-            (workspace.folder / _CHECKED).write_text(checked.to_json(), encoding="utf-8")
+            good = rows - sum(one.refused for one in facts)
+            checked = Checked(
+                name, facts, rows, good, tuple(desk.refused), datetime.now(UTC).isoformat(timespec="seconds")
+            )
+            # Last and whole: where it is, everything is.
+            begun = workspace.folder / f"{_CHECKED}.begun"
+            begun.write_text(checked.to_json(), encoding="utf-8")
+            begun.replace(workspace.folder / _CHECKED)
         except BaseException:
             workspace.remove()
             raise
@@ -108,6 +129,15 @@ def checked_before(services: Services, integration: str, desk: str) -> Checked:
     except (FileNotFoundError, ValueError):
         raise NoSuchRows(desk) from None
     return Checked.from_json(found)
+
+
+def waiting(services: Services, integration: str) -> list[Checked]:
+    """What was checked and is still there, also when a run has it in hand; newest first."""
+    found = []
+    for folder in files_of(services, integration).workspaces(_DESK):
+        with suppress(NoSuchRows):
+            found.append(checked_before(services, integration, folder))
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def discard_import(services: Services, integration: str, checked: Checked) -> None:
@@ -149,6 +179,11 @@ def of_these_rows(job: Job, desk: str) -> bool:
     return desk in (job.parameters.get("desk"), job.parameters.get("rows_of"))
 
 
+def needs_rows(job: Job, desk: str) -> bool:
+    """Whether a run still needs these rows: under way, or failed, which can be resumed."""
+    return of_these_rows(job, desk) and (not job.is_over or job.state == "failed")
+
+
 def files_of(services: Services, integration: str) -> SharedFiles:
     """The *Shared files* of an integration; look with it, change through the functions below."""
     settings = services.settings
@@ -171,9 +206,10 @@ def remove_file(services: Services, integration: str, file_id: str, *, by: str) 
 
 
 def _put(folder: Path, name: str, content: IO[bytes]) -> Path:
-    """Names come from a browser: what is no letter of a name is left out, and what is too long cut."""
+    """Names come from a browser: what is no letter of a name is left out, and what is too long loses its beginning."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    path = folder / ("".join(filter(str.isprintable, last)).strip(". ")[-80:] or "file")
+    plain = "".join(filter(str.isprintable, last)).strip(". ").encode()
+    path = folder / (plain[-_NAME_BYTES:].decode(errors="ignore") or "file")
     make_private(folder)
     with path.open("wb") as target:
         shutil.copyfileobj(content, target)

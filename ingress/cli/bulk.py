@@ -310,7 +310,8 @@ def _show_drift(job: Job, lines: list[Json]) -> None:
         table.add_row(*map(Text, cells))
     console.print(table)
     if (more := len(lines) + job.more - min(len(lines), SHOWN)) > 0:
-        console.print(f"… and {more:,} more; the files have them all.", markup=False)
+        where = "; the files have them all" if job.result.get("file") else ""
+        console.print(f"… and {more:,} more{where}.", markup=False)
     if job.more:
         console.print(
             f"What is quick to look at, here and with --csv, are the first {len(lines):,} lines.", markup=False

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from workers.bulk.append import AppendFile, TooShort, csv_line
 from workers.bulk.bundle import Bundle, pack
-from workers.bulk.csv_files import Unreadable, lines, tables
+from workers.bulk.csv_files import Allowance, Limits, Unreadable, lines, tables
 from workers.bulk.parts import PART_BYTES, Parts, Written, number_of, paths
 
 cell = st.text(max_size=20)
 
 
 def read(content: bytes) -> list[tuple[int, list[str]]]:
-    return [(line.number, list(line.cells)) for line in lines("a.csv", io.BytesIO(content))]
+    return [(line.number, list(line.cells)) for line in lines("a.csv", io.BytesIO(content), Allowance())]
 
 
 # -- one file -------------------------------------------------------------------------------------------------------------
@@ -70,6 +70,7 @@ def test_rows_are_named_by_the_line_on_which_they_begin() -> None:
         (b'customerNumber,l\n7,"nl\n', "line 2: a quote"),
         (b'customerNumber,l\n7,"n"l\n', "line 2: a quote"),
         (b'customerNumber,l\n7,"' + b"x" * 200_000, "a quote"),
+        (b"customerNumber,l\n" + b"," * 1_000_000, "line 2: it is too long"),
     ],
 )
 def test_a_file_that_is_no_csv_is_refused_with_the_line(content: bytes, words: str) -> None:
@@ -80,15 +81,15 @@ def test_a_file_that_is_no_csv_is_refused_with_the_line(content: bytes, words: s
 # -- zips -----------------------------------------------------------------------------------------------------------------
 
 
-def zipped(path: Path, contents: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
+def zipped(path: Path, contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
     return path
 
 
-def names(path: Path) -> list[str]:
-    with tables(path) as found:
+def names(path: Path, allowance: Allowance | None = None) -> list[str]:
+    with tables(path, allowance or Allowance()) as found:
         return [name for name, rows in found if list(rows) is not None]
 
 
@@ -111,8 +112,42 @@ def test_the_csv_files_of_a_zip_are_read_and_nothing_else(tmp_path: Path) -> Non
 def test_a_zip_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None:
     path = zipped(tmp_path / "bomb.zip", {"a.csv": b"0" * 2_000})
 
-    with tables(path, most_bytes=1_000) as found, pytest.raises(Unreadable, match="more than 1,000 bytes"):
+    with (
+        tables(path, Allowance(Limits(bytes=1_000))) as found,
+        pytest.raises(Unreadable, match="1,000 bytes, unpacked"),
+    ):
         next(found)
+
+
+def test_what_one_file_took_is_gone_for_the_next(tmp_path: Path) -> None:
+    content = b"customerNumber,l\r\n7,nl\r\n"
+    one, two = zipped(tmp_path / "one.zip", {"a.csv": content}), tmp_path / "two.csv"
+    two.write_bytes(content)
+
+    for limits, words in (
+        (Limits(bytes=2 * len(content) - 1), "47 bytes, unpacked"),
+        (Limits(rows=1), "1 rows"),
+        (Limits(tables=1, instead="Zip them."), "1 files. Zip them."),
+    ):
+        allowance = Allowance(limits)
+        assert names(one, allowance) == ["one.zip/a.csv"]
+        with pytest.raises(Unreadable, match=f"With two.csv it is more than can come in at once, {words}"):
+            names(two, allowance)
+    assert names(one, same := Allowance(Limits(bytes=2 * len(content), rows=2, tables=2)))
+    assert names(two, same)
+
+
+def test_empty_rows_are_taken_from_the_allowance_too(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"customerNumber,l\r\n" + b"\r\n" * 11)
+
+    with pytest.raises(Unreadable, match="10 rows"):
+        names(tmp_path / "empty.csv", Allowance(Limits(rows=10)))
+
+
+def test_the_name_of_a_file_in_a_zip_which_every_row_carries_is_cut(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"n" * 60_000 + ".csv": b"customerNumber,l\r\n"})
+
+    assert names(path) == ["a.zip/" + "n" * 76 + ".csv"]
 
 
 def test_a_zip_without_a_table_and_a_broken_one_are_refused(tmp_path: Path) -> None:
@@ -126,10 +161,39 @@ def test_a_zip_without_a_table_and_a_broken_one_are_refused(tmp_path: Path) -> N
         names(broken)
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_is_packed_in_a_rare_way_is_refused_whole_or_damaged(tmp_path: Path, compression: int) -> None:
+    path = zipped(tmp_path / "rare.zip", {"a.csv": b"customerNumber,l\r\n" * 500}, compression)
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(path.read_bytes().replace(path.read_bytes()[60:80], b"\xff" * 20))
+
+    for one in (path, damaged):
+        with pytest.raises(Unreadable, match="packed in an unusual way; unpack it"):
+            names(one)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_that_is_damaged_anywhere_is_read_or_refused_in_words(tmp_path: Path, compression: int) -> None:
+    chance = random.Random(7)
+    rows = b"".join(b"%d,nl\r\n" % chance.randrange(10**9) for _ in range(20))
+    whole = zipped(tmp_path / "é.zip", {"é.csv": b"customerNumber,l\r\n" + rows}, compression).read_bytes()
+    refused = []
+
+    for place in range(2, len(whole)):
+        (tmp_path / "damaged.zip").write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        try:
+            names(tmp_path / "damaged.zip")
+        except Unreadable as unreadable:
+            refused.append(str(unreadable))
+
+    assert len(refused) > 100
+    assert all("None" not in sentence for sentence in refused)
+
+
 def test_a_plain_file_is_a_table_by_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_bytes(b"customerNumber,l\r\n7,nl\r\n")
 
-    with tables(tmp_path / "mine.csv") as found:
+    with tables(tmp_path / "mine.csv", Allowance()) as found:
         assert [(name, [line.cells for line in rows]) for name, rows in found] == [
             ("mine.csv", [["customerNumber", "l"], ["7", "nl"]])
         ]
@@ -138,7 +202,7 @@ def test_a_plain_file_is_a_table_by_its_own_name(tmp_path: Path) -> None:
 def test_a_file_of_which_only_the_beginning_was_wanted_is_closed_in_peace(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_bytes(b"customerNumber,l\r\n7,nl\r\n")
 
-    with tables(tmp_path / "mine.csv") as found:
+    with tables(tmp_path / "mine.csv", Allowance()) as found:
         _, rows = next(found)
         assert next(rows).number == 1
 

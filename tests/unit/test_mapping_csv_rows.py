@@ -186,6 +186,15 @@ def test_a_first_line_without_our_columns_is_refused(line: list[str]) -> None:
         read_header(line)
 
 
+def test_a_first_line_of_too_many_columns_is_refused_and_a_long_name_cut() -> None:
+    extra = [f"column {number}" for number in range(198)]
+
+    assert len(read_header(["customerNumber", "l", *extra]).extra) == 198
+    with pytest.raises(HeaderWrong, match="names 201 columns"):
+        read_header(["customerNumber", "l", *extra, ""])
+    assert read_header(["customerNumber", "l", "x" * 5_000]).extra == ("x" * 60,)
+
+
 # -- the other lines ----------------------------------------------------------------------------------------------------
 
 

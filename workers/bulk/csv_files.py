@@ -1,32 +1,78 @@
 """Opens what people give us to import: CSV files as ours, as Twikey's own export or as a spreadsheet saved them, and zips.
 
-Only text comes out of here; what the cells mean is `mapping.csv_rows`. Nothing that a zip says becomes part of a path.
+Only text comes out of here; what the cells mean is `mapping.csv_rows`. Nothing that a zip says becomes part of a path, and
+nothing is read past the limits of the import.
 """
 
 import csv
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import IO
 
 from mapping.csv_rows import NUMBER
 
-# Far more than the customers of anybody; a small zip can unpack to terabytes.
-MOST_BYTES = 2 * 1024**3
-MOST_FILES = 20_000
+# Of a line of the file. Twelve cells are far shorter; a file without ends of lines would come as one.
+MOST_CHARACTERS = 1_000_000
+# Of the name of a file within a zip, which is kept with every row of it.
+SHOWN_CHARACTERS = 80
 # Of our own zip: about customers, not customers.
 NOT_CUSTOMERS = frozenset({"problems.csv"})
 ENCRYPTED = 0x1
+# The others are rare, and a few bytes of them can ask for gigabytes of memory.
+PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# What a damaged zip raises, by where it is damaged; the name of a file in it may be no UTF-8 though it says so.
+BROKEN = (zipfile.BadZipFile, NotImplementedError, zlib.error, struct.error, EOFError, UnicodeDecodeError)
 DELIMITERS = ",;\t"
 
 
 class Unreadable(Exception):
     """A file, or the rest of it, cannot be understood at all. The message is a sentence that names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What all files of one import may hold together. `bytes`: unpacked; `instead`: what to do with more, as a sentence."""
+
+    bytes: int = 2 * 1024**3
+    rows: int = 5_000_000
+    tables: int = 20_000
+    instead: str = "Split it, and import the parts one after the other."
+
+
+# Far more than the customers of anybody; a small zip can unpack to terabytes.
+LIMITS = Limits()
+
+
+class Allowance:
+    """What is left of the limits of one import: what a file takes is gone for the next. All methods raise `Unreadable`."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._bytes, self._rows, self._tables = limits.bytes, limits.rows, limits.tables
+
+    def take_file(self, name: str, *, size: int, tables: int = 1) -> None:
+        """Before anything of it is read. `size`: in bytes, unpacked."""
+        self._bytes -= size
+        self._tables -= tables
+        if self._bytes < 0:
+            raise self._too_much(name, f"{self._limits.bytes:,} bytes, unpacked")
+        if self._tables < 0:
+            raise self._too_much(name, f"{self._limits.tables:,} files")
+
+    def take_row(self, name: str) -> None:
+        self._rows -= 1
+        if self._rows < 0:
+            raise self._too_much(name, f"{self._limits.rows:,} rows")
+
+    def _too_much(self, name: str, most: str) -> Unreadable:
+        return Unreadable(f"With {name} it is more than can come in at once, {most}. {self._limits.instead}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +84,10 @@ class Line:
 
 
 @contextmanager
-def tables(path: Path, *, most_bytes: int = MOST_BYTES) -> "Iterator[Iterator[tuple[str, Iterator[Line]]]]":
+def tables(path: Path, allowance: Allowance) -> "Iterator[Iterator[tuple[str, Iterator[Line]]]]":
     """The tables in a file, each with its name: itself, or the CSV files in a zip. Read each before the next.
 
-    `most_bytes`: what a zip may unpack to; more is `Unreadable`.
+    Takes from the allowance what it reads. Raises `Unreadable`, also while the tables are read.
     """
     try:
         with path.open("rb") as file:
@@ -49,25 +95,32 @@ def tables(path: Path, *, most_bytes: int = MOST_BYTES) -> "Iterator[Iterator[tu
             file.seek(0)
             if is_zip:
                 with zipfile.ZipFile(file) as archive:
-                    yield _in_zip(path.name, archive, most_bytes)
+                    yield _in_zip(path.name, archive, allowance)
             else:
-                yield iter([(path.name, lines(path.name, file))])
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error) as broken:
+                allowance.take_file(path.name, size=path.stat().st_size)
+                yield iter([(path.name, lines(path.name, file, allowance))])
+    except BROKEN as broken:
         raise Unreadable(f"{path.name} is a zip that cannot be read; unpack it and import its files.") from broken
     except OSError as missing:
-        raise Unreadable(f"{path.name} cannot be read: {missing.strerror}.") from missing
+        raise Unreadable(f"{path.name} cannot be read: {missing.strerror or 'it is damaged'}.") from missing
 
 
-def lines(name: str, file: IO[bytes]) -> Iterator[Line]:
-    """The rows of one file, without empty ones. Raises `Unreadable` at the line where it cannot go on."""
+def lines(name: str, file: IO[bytes], allowance: Allowance) -> Iterator[Line]:
+    """The rows of one file, without empty ones. Raises `Unreadable` at the line where it cannot go on.
+
+    Empty ones are taken from the allowance as well: they keep us as busy. The first line is not: it names the columns.
+    """
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     number = 0
     try:
-        first = text.readline()
+        found = _whole_lines(name, text)
+        first = next(found, "")
         # Excel in Belgium and the Netherlands puts semicolons between cells.
         delimiter = next((one for one in DELIMITERS if NUMBER.casefold() in _cells(first, one)), ",")
-        reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
+        reader = csv.reader(chain([first], found), delimiter=delimiter, strict=True)
         for cells in reader:
+            if number:
+                allowance.take_row(name)
             if any(cells):
                 yield Line(number + 1, cells)
             number = reader.line_num
@@ -81,22 +134,33 @@ def lines(name: str, file: IO[bytes]) -> Iterator[Line]:
             text.detach()
 
 
+def _whole_lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
+    for number in count(1):
+        line = text.readline(MOST_CHARACTERS)
+        if len(line) == MOST_CHARACTERS:
+            raise Unreadable(f"{name}, line {number}: it is too long to be a row. Save the file as “CSV UTF-8”.")
+        if not line:
+            return
+        yield line
+
+
 def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip(' "\r\n').casefold() for cell in line.split(delimiter)]
 
 
-def _in_zip(name: str, archive: zipfile.ZipFile, most_bytes: int) -> Iterator[tuple[str, Iterator[Line]]]:
+def _in_zip(name: str, archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[str, Iterator[Line]]]:
     found = [info for info in archive.infolist() if _is_table(info)]
     if not found:
         raise Unreadable(f"{name} holds no CSV file.")
-    if len(found) > MOST_FILES or sum(info.file_size for info in found) > most_bytes:
-        most = f"more than {most_bytes:,} bytes, or {MOST_FILES:,} files"
-        raise Unreadable(f"{name} unpacks to {most}; import its files a few at a time.")
+    allowance.take_file(name, size=sum(info.file_size for info in found), tables=len(found))
     if any(info.flag_bits & ENCRYPTED for info in found):
         raise Unreadable(f"{name} has a password; unpack it and import its files.")
+    if any(info.compress_type not in PACKED for info in found):
+        raise Unreadable(f"{name} is packed in an unusual way; unpack it and import its files.")
     for info in found:
+        shown = f"{name}/{Path(info.filename).name[-SHOWN_CHARACTERS:]}"
         with archive.open(info) as member:
-            yield f"{name}/{Path(info.filename).name}", lines(info.filename, member)
+            yield shown, lines(shown, member, allowance)
 
 
 def _is_table(info: zipfile.ZipInfo) -> bool:

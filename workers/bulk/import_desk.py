@@ -11,10 +11,14 @@ from pathlib import Path
 
 from mapping import CannotMap, MappingSettings
 from mapping.csv_rows import HeaderWrong, number_in, read_header, read_row
-from workers.bulk.csv_files import MOST_BYTES, Line, Unreadable, tables
+from mapping.errors import Problem
+from workers.bulk.csv_files import LIMITS, Allowance, Limits, Line, Unreadable, tables
 from workers.bulk.workspace import Workspace
 
 REFUSED = "refused"
+# So many refused rows are told when they come in; the result file has them all.
+MOST_TOLD = 100
+_DOUBLED = Problem("customerNumber", "doubled", "It stands in the files more than once; only its first row counts.")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS rows (
   n INTEGER PRIMARY KEY, file TEXT NOT NULL, line INTEGER NOT NULL, number TEXT NOT NULL, fields TEXT NOT NULL,
@@ -38,13 +42,14 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One row and what became of it, for people."""
+    """One row and what became of it, for people. `problems`: what is wrong with it, by column, as long as it is known."""
 
     file: str
     line: int
     number: str
     outcome: str
     what: str
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +68,17 @@ class ImportDesk:
 
     def __init__(self, desk: Workspace) -> None:
         self.desk = desk
+        self.refused: list[Told] = []
         desk.db.executescript(_TABLE)
 
-    def take_in(
-        self, paths: Iterable[Path], settings: MappingSettings, *, most_bytes: int = MOST_BYTES
-    ) -> list[FileFacts]:
-        """Reads and checks all rows of all files. Raises `Unreadable` for a file that cannot be understood."""
-        facts = []
+    def take_in(self, paths: Iterable[Path], settings: MappingSettings, *, limits: Limits = LIMITS) -> list[FileFacts]:
+        """Reads and checks all rows of all files; `refused` has the first that are not in order.
+
+        Raises `Unreadable` for a file that cannot be understood, or is too much.
+        """
+        facts, allowance = [], Allowance(limits)
         for path in paths:
-            with tables(path, most_bytes=most_bytes) as found:
+            with tables(path, allowance) as found:
                 facts += [self._take_in(name, lines, settings) for name, lines in found]
         self.desk.commit({})
         return facts
@@ -93,11 +100,9 @@ class ImportDesk:
     def try_later(self, n: int) -> None:
         self.desk.db.execute("UPDATE rows SET tries = tries + 1 WHERE n = ?", (n,))
 
-    def told(self, *, outcome: str = "") -> Iterator[Told]:
-        """What became of the rows, in their order; of one outcome only when it is named."""
-        found = self.desk.db.execute(
-            "SELECT file, line, number, outcome, what FROM rows WHERE ? IN ('', outcome) ORDER BY n", (outcome,)
-        )
+    def told(self) -> Iterator[Told]:
+        """What became of the rows, in their order."""
+        found = self.desk.db.execute("SELECT file, line, number, outcome, what FROM rows ORDER BY n")
         return (Told(*row) for row in found)
 
     def counts(self) -> dict[str, int]:
@@ -114,17 +119,18 @@ class ImportDesk:
             rows += 1
             try:
                 customer = read_row(line.cells, header, settings)
-                number, fields, problem = customer.number, customer.fields, self._doubled(customer.number)
+                number, fields, problems = customer.number, customer.fields, self._doubled(customer.number)
             except CannotMap as cannot:
-                number, fields = number_in(line.cells, header), {}
-                problem = " ".join(f"{one.field}: {one.sentence}".removeprefix(": ") for one in cannot.problems)
-            refused += bool(problem)
-            self._insert(name, line.number, number, fields, problem)
+                number, fields, problems = number_in(line.cells, header), {}, cannot.problems
+            what = " ".join(f"{one.field}: {one.sentence}".removeprefix(": ") for one in problems)
+            refused += bool(problems)
+            if problems and len(self.refused) < MOST_TOLD:
+                self.refused.append(Told(name, line.number, number, REFUSED, what, problems))
+            self._insert(name, line.number, number, fields, what)
         return FileFacts(name, rows, refused, header.extra, header.missing)
 
-    def _doubled(self, number: str) -> str:
-        is_new = self.desk.first_time([number])[0]
-        return "" if is_new else "customerNumber: It stands in the files more than once; only its first row counts."
+    def _doubled(self, number: str) -> tuple[Problem, ...]:
+        return () if self.desk.first_time([number])[0] else (_DOUBLED,)
 
     def _insert(self, file: str, line: int, number: str, fields: Mapping[str, str], problem: str) -> None:
         values = (file, line, number, json.dumps(dict(fields)), REFUSED if problem else "", problem)

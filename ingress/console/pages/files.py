@@ -1,5 +1,7 @@
 """All customers as files: export, import, and the *Shared files* these leave. The rows of an import wait on the disk for a person's yes."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from mimetypes import guess_type
 
 from flask import Response, request, send_file
@@ -10,14 +12,18 @@ from ingress.console.page import Answer, Pages
 from ingress.console.pages.jobs import NEWS_EVERY
 from workers import operations_bulk, operations_files
 from workers.bulk import csv_export, csv_import
-from workers.bulk.csv_files import Unreadable
+from workers.bulk.csv_files import Limits, Unreadable
 from workers.bulk.jobs import Job
 from workers.files import NoSuchFile
 from workers.operations_files import Checked, NoSuchRows
 from workers.operators import Role
 
-# What can be uploaded at once, and what a zip may unpack to: about 200,000 rows, which are checked in less than a minute.
+# What can be uploaded at once, with all its parts and also unpacked. Rows have a limit of their own: tiny ones, each of
+# them refused, would be millions, and would fill the disk with what is wrong with them.
 UPLOAD_BYTES = 16 * 1000**2
+UPLOAD = Limits(
+    bytes=UPLOAD_BYTES, rows=250_000, tables=500, instead="Split it, or use `tltw import`, which takes more."
+)
 KINDS = (csv_export.NAME, csv_import.NAME)
 OUTCOMES = ("to_create", "to_update", "unchanged", "refused", "failed")
 
@@ -71,7 +77,7 @@ def upload(here: Here, integration: Integration) -> Answer:
         return _all(here, integration, problem=here.words("files.choose"))
     try:
         with operations_files.taken_in(here.services, integration.id, given) as paths:
-            checked = operations_files.check_import(here.services, integration.id, paths, most_bytes=UPLOAD_BYTES)
+            checked = operations_files.check_import(here.services, integration.id, paths, limits=UPLOAD)
     except Unreadable as unreadable:
         return _all(here, integration, problem=here.words("files.unreadable"), unreadable=str(unreadable))
     return here.go("files.rows", integration=integration.id, desk=checked.desk)
@@ -112,8 +118,9 @@ def import_forget(here: Here, integration: Integration, desk: str) -> Answer:
     except NoSuchRows:
         return here.go("files.shown", integration=integration.id, said="files.rows_gone")
     job = operations_bulk.job(here.services, integration.id, csv_import.NAME)
-    if job is not None and job.parameters.get("desk") == desk and not job.is_over:
-        return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said="jobs.under_way")
+    if job is not None and operations_files.needs_rows(job, desk):
+        said = "files.failed_needs_rows" if job.is_over else "jobs.under_way"
+        return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said)
     operations_files.discard_import(here.services, integration.id, checked)
     return here.go("files.shown", integration=integration.id, said="files.forgotten")
 
@@ -148,18 +155,30 @@ def remove(here: Here, integration: Integration, file_id: str) -> Answer:
 def _all(here: Here, integration: Integration, *, problem: str = "", unreadable: str = "") -> Response:
     jobs = [operations_bulk.job(here.services, integration.id, kind) for kind in KINDS]
     under_way = [job for job in jobs if job is not None and not job.is_over]
+    may_act = here.operator.may(Role.OPERATOR)
     return here.page(
         "files.html",
         status=422 if problem else 200,
         files=operations_files.files_of(here.services, integration.id).all(),
         under_way=under_way,
-        may_act=here.operator.may(Role.OPERATOR),
+        waiting=_waiting(here, integration, under_way) if may_act else [],
+        may_act=may_act,
         most_bytes=UPLOAD_BYTES,
         days_kept=here.services.settings.files_kept.days,
         problem=problem,
         unreadable=unreadable,
         seconds=round(NEWS_EVERY.total_seconds()),
     )
+
+
+def _waiting(here: Here, integration: Integration, under_way: Sequence[Job]) -> list[tuple[datetime | None, Checked]]:
+    """Newest first, each with when it was checked. The rows of a run that is under way are not waiting: it stands on the page itself."""
+    found = operations_files.waiting(here.services, integration.id)
+    return [
+        (datetime.fromisoformat(one.at) if one.at else None, one)
+        for one in found
+        if not any(operations_files.of_these_rows(job, one.desk) for job in under_way)
+    ]
 
 
 def _compared(job: Job | None, checked: Checked) -> Job | None:

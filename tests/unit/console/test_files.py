@@ -193,6 +193,22 @@ def test_every_row_is_checked_and_nothing_is_begun(house):
     assert not [note for note in notes(house) if "import" in note]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("nl", ("l: Twikey spreekt", "geen bruikbaar e-mailadres", "meer of minder cellen", "meer dan eens")),
+        ("fr", ("l: Twikey parle", "adresse e-mail utilisable", "plus ou moins de cellules", "plus d’une fois")),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_in_the_language_of_the_page(house, language, said):
+    browser = house.browser("the-operator")
+    browser.headers = {**browser.headers, "Accept-Language": language}
+
+    page = browser.get(upload(browser, f"{ROWS}K5,nl\r\n").location)
+
+    assert [words for words in said if words not in text_of(page)] == []
+
+
 def test_several_files_and_a_zip_come_in_together(house):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -238,7 +254,47 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(house):
     answer = upload(house.browser("the-operator"), packed.getvalue(), "bomb.zip")
 
     assert answer.status_code == 422
-    assert "unpacks to more than 16,000,000 bytes" in text_of(answer)
+    assert "With bomb.zip it is more than can come in at once, 16,000,000 bytes, unpacked. Split it" in text_of(answer)
+
+
+def small(row: bytes, times: int) -> bytes:
+    """A zip of a few kilobytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.csv", b"customerNumber,l\n" + row * times)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("contents", "why"),
+    [
+        pytest.param(
+            [small(b"1" * 999 + b"\n", page.UPLOAD_BYTES // 3000)] * 4, "16,000,000 bytes, unpacked", id="bytes"
+        ),
+        pytest.param([small(b"1\n", 125_001)] * 2, "250,000 rows", id="rows"),
+        pytest.param([b"customerNumber,l" + b"," * 300_000], "names 300,002 columns", id="columns"),
+        pytest.param([b"customerNumber,l\n"] * 51, "at most 50 come in at once", id="files"),
+    ],
+)
+def test_an_upload_that_would_fill_the_disk_is_refused_whole_and_leaves_nothing(house, contents, why):
+    given = [(io.BytesIO(content), f"{number}.csv") for number, content in enumerate(contents)]
+
+    answer = house.browser("the-operator").post(f"{FILES}/import", {"file": given}, buffered=True)
+
+    assert answer.status_code == 422
+    assert "Nothing was taken in" in text_of(answer)
+    assert why in text_of(answer)
+    assert not list((shared(house).folder / "work").glob("*"))
+
+
+@pytest.mark.parametrize("name", ["\N{PARTY POPPER}" * 70 + ".csv", "a." + "é" * 300, "x" * 300 + ".zip"])
+def test_a_name_that_is_too_long_for_the_disk_keeps_its_end(house, name):
+    browser = house.browser("the-operator")
+
+    answer = upload(browser, "customerNumber,lastname\r\nA1,Een\r\n", name)
+
+    assert answer.status_code == 303
+    assert f"{name[-20:]}: 1 row" in text_of(browser.get(answer.location))
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_limit(house):
@@ -336,6 +392,42 @@ def test_rows_of_a_running_import_are_not_forgotten(house):
     browser.post(f"{path}/forget")
 
     assert operations_files.checked_before(house.services, "default", path.rpartition("/")[2])
+
+
+@pytest.mark.parametrize("act", ["import", "dry_run"])
+def test_rows_of_a_failed_import_are_kept_for_its_resume(house, act):
+    browser = house.browser("the-operator")
+    path = upload(browser).location
+    browser.post(f"{path}/start", {"act": act})
+    jobs = Jobs(house.store)
+    jobs.end(jobs.take("default", "import"), "failed", reason="refused", sentence="No.")
+
+    said = text_of(browser.get(browser.post(f"{path}/forget").location))
+
+    assert "belong to an import that failed" in said
+    assert operations_files.checked_before(house.services, "default", path.rpartition("/")[2])
+    jobs.resume("default", "import")
+    jobs.cancel("default", "import")
+    assert "rows were forgotten" in text_of(browser.get(browser.post(f"{path}/forget").location))
+
+
+def test_the_page_leads_back_to_rows_that_wait(house):
+    browser = house.browser("the-operator")
+    running, waits = upload(browser).location, upload(browser, name="<b>wachters.csv").location
+    before = text_of(browser.get(FILES))
+    browser.post(f"{running}/start", {"act": "import"})
+
+    shown = browser.get(FILES)
+    others = [house.browser("the-viewer").get(FILES).text, house.browser("the-viewer").get(f"{FILES}/news").text]
+
+    assert before.count("4 rows") == 2
+    assert f'href="{waits}"' in shown.text
+    assert f'href="{running}"' not in shown.text
+    assert "<b>wachters.csv" in text_of(shown)
+    assert "&lt;b&gt;wachters.csv" in shown.text
+    assert not [text for text in others if "wachters" in text or waits in text]
+    browser.post(f"{waits}/forget")
+    assert "Rows that wait" not in browser.get(FILES).text
 
 
 @pytest.mark.parametrize("desk", ["job_abcdef", "..", "import_", "import_nobody", "upload_abcdef"])

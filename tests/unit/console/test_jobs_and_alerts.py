@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.keys import ALERTS_MESSAGES
 from tests.unit.console.conftest import text_of
 from workers import operations_alerts
 from workers.alerts.kinds import Kind
-from workers.bulk.jobs import Jobs, Step
+from workers.bulk import invoice_summary
+from workers.bulk.jobs import Job, Jobs, Step
 from workers.operations_alerts import Tried
+from workers.operators import Role
 
 JOBS = "/integrations/default/jobs"
 
@@ -107,6 +110,21 @@ def test_alerts_say_that_nothing_is_open_and_name_the_channels(house):
 
     assert "Nothing is open." in text
     assert "log" in text
+
+
+@pytest.mark.parametrize("mail", [True, False])
+def test_what_is_for_mailboxes_was_told_only_where_e_mail_is_set_up(build, mail):
+    mailed = {"TLTW_SMTP_URL": "smtp://localhost", "TLTW_ALERT_EMAIL_TO": "a@example.com"}
+    mailed |= {"TLTW_ALERT_EMAIL_FROM": "b@example.com"}
+    house = build(**mailed if mail else {})
+    house.operator("the-viewer", Role.VIEWER)
+    asked = Job(integration="default", kind="invoices", run="job_1", state="done", by="cli:els", parameters={})
+    told = {"label": "", "deployment": "here", "console_url": "https://c", "now": datetime.now(UTC)}
+    house.store.xadd(ALERTS_MESSAGES, {"m": invoice_summary.message(asked, {}, **told).to_json()})
+
+    text = text_of(house.browser("the-viewer").get("/alerts"))
+
+    assert ("Missed invoices of default" in text) == mail
 
 
 @pytest.mark.parametrize("kind", list(Kind))
