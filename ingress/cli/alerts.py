@@ -1,10 +1,9 @@
 """Commands about alerts: what is open, what was told, and whether the channels work."""
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.shared import FAILED, answer, command, console, json_option, when
+from ingress.cli.shared import FAILED, answer, command, console, json_option, table_of, when
 from workers import operations_alerts
 from workers.operations_alerts import AlertsView
 from workers.services import Services
@@ -48,9 +47,8 @@ def _open(view: AlertsView) -> None:
     if not view.open:
         console.print("Nothing is wrong.")
         return
-    table = Table(title="Open", title_justify="left")
-    for heading in ("since", "integration", "alert", "number", "more", "told"):
-        table.add_column(heading, overflow="fold")
+    console.print("Open")
+    table = table_of("since", "integration", "alert", "number", "more", "told", whole=("integration", "alert"))
     for alert in view.open:
         meaning = alert.kind.meaning
         number = str(alert.number) if meaning.counted[0] else ""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from ingress.cli.progress import follow, told
@@ -22,6 +21,7 @@ from ingress.cli.shared import (
     integration_option,
     json_option,
     refuse,
+    table_of,
     when,
     who,
 )
@@ -145,9 +145,7 @@ def list_(services: Services, name: str, as_json: bool) -> None:
     elif not found:
         console.print("There was no job yet.")
     else:
-        table = Table()
-        for heading in ("job", "state", "done", "started", "ended", "by", ""):
-            table.add_column(heading, overflow="fold")
+        table = table_of("job", "state", "done", "started", "ended", "by", "", whole=("job",))
         for job in found:
             times = (when(job.started), when(job.ended) if job.ended else "")
             table.add_row(*map(Text, (job.kind, _state(job), _done(job), *times, job.by, told(job))))
@@ -303,9 +301,7 @@ def _show_drift(job: Job, lines: list[Json]) -> None:
     console.print("\n".join(_lines(job)), markup=False, soft_wrap=True)
     if not lines:
         return
-    table = Table()
-    for heading in ("customer", "", "fields or reasons"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("customer", "", "fields or reasons", whole=("customer",))
     for cells in _cells(lines[:SHOWN]):
         table.add_row(*map(Text, cells))
     console.print(table)

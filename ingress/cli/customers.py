@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from ingress.cli.shared import (
@@ -16,6 +15,7 @@ from ingress.cli.shared import (
     json_option,
     refuse,
     span,
+    table_of,
     when,
     who,
 )
@@ -137,9 +137,8 @@ def _sentence(state: SubjectState | None) -> str:
 
 
 def _show(found: operations.Preview) -> None:
-    table = Table(title=f"{found.subject}  →  Twikey customer {found.number}", title_justify="left")
-    for heading in ("field", "we would send", "Twikey has", ""):
-        table.add_column(heading, overflow="fold")
+    console.print(f"{found.subject}  →  Twikey customer {found.number}", markup=False, soft_wrap=True)
+    table = table_of("field", "we would send", "Twikey has", "", whole=("field",))
     differing = {difference.field for difference in found.differences}
     for field, value in (found.customer.fields if found.customer else {}).items():
         has = "" if found.in_twikey is None else str(found.in_twikey.get(field) or "")

@@ -1,7 +1,6 @@
 """Commands about dead letters: what failed for good, why, and how to go on."""
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from ingress.cli.shared import (
@@ -13,6 +12,7 @@ from ingress.cli.shared import (
     integration_option,
     json_option,
     refuse,
+    table_of,
     when,
     who,
 )
@@ -111,9 +111,7 @@ def discard(services: Services, subject: str, why: str, name: str, as_json: bool
 
 
 def _table(letters: list[DeadLetter]) -> None:
-    table = Table()
-    for heading in ("died", "subject", "reason", "what happened"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("died", "subject", "reason", "what happened", whole=("subject",))
     for letter in letters:
         cells = (when(letter.died), letter.subject, letter.story.reason, letter.story.sentence)
         table.add_row(*map(Text, cells))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from ingress.cli.bulk import lasts, wait_option
@@ -22,6 +21,7 @@ from ingress.cli.shared import (
     integration_option,
     json_option,
     refuse,
+    table_of,
     when,
     who,
 )
@@ -280,9 +280,7 @@ def _agree(plan: Plan, *, ask: bool, as_json: bool) -> None:
 
 
 def _table(found: list[SharedFile]) -> None:
-    table = Table()
-    for heading in ("made", "id", "name", "rows", "size", "by", "until"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("made", "id", "name", "rows", "size", "by", "until", whole=("id",))
     for file in found:
         cells = (
             when(file.made_at),

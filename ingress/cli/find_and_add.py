@@ -4,10 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.shared import FAILED, SETTINGS, answer, command, console, integration_option, json_option, refuse, who
+from ingress.cli.shared import (
+    FAILED,
+    SETTINGS,
+    answer,
+    command,
+    console,
+    integration_option,
+    json_option,
+    refuse,
+    table_of,
+    who,
+)
 from workers import operations, operations_add, operations_find
 from workers.operations_add import Proposal
 from workers.operations_find import Found, Hit
@@ -101,9 +111,8 @@ def _end(outcome: str, kind: str, customer_id: str) -> None:
 
 
 def _show(proposal: Proposal, fields: Mapping[str, str]) -> None:
-    table = Table(title=f"{proposal.subject}  →  Twikey customer {proposal.number}", title_justify="left")
-    table.add_column("field")
-    table.add_column("value", overflow="fold")
+    console.print(f"{proposal.subject}  →  Twikey customer {proposal.number}", markup=False, soft_wrap=True)
+    table = table_of("field", "value", whole=("field",))
     for field, value in fields.items():
         table.add_row(*map(Text, (field, value)))
     console.print(table)
@@ -116,12 +125,11 @@ def _show(proposal: Proposal, fields: Mapping[str, str]) -> None:
 
 
 def _list(found: Found) -> None:
-    table = Table()
-    for heading in ("name", "customer", "e-mail", "city", "VAT number", "here"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("name", "customer", "e-mail, city, VAT number", "here", whole=("customer",))
     for hit in found.hits:
         # As text: a name may hold [brackets], which would be taken for markup.
-        shown = (hit.name, f"{hit.kind} {hit.id}", hit.email, hit.city, hit.vat_number, _here(hit))
+        known_by = ", ".join(filter(None, (hit.email, hit.city, hit.vat_number)))
+        shown = (hit.name, f"{hit.kind} {hit.id}", known_by, _here(hit))
         table.add_row(*map(Text, shown))
     if found.hits:
         console.print(table)

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from config.integrations import BY_NAME, OPTIONS
@@ -23,6 +22,7 @@ from ingress.cli.shared import (
     json_option,
     refuse,
     span,
+    table_of,
     when,
     who,
 )
@@ -82,9 +82,8 @@ def list_(services: Services, as_json: bool) -> None:
     if not views:
         console.print("There is no integration yet. Add one: tltw integration add NAME", markup=False)
         return
-    table = Table()
-    for heading in ("name", "label", "state", "auto-update", "customers", "owed", "waiting since", "dead", "held"):
-        table.add_column(heading, overflow="fold")
+    counted = ("customers", "owed", "waiting since", "dead", "held")
+    table = table_of("name", "label", "state", "auto", *counted, whole=("name", "state"))
     for view in views:
         waiting = when(view.owed_since) if view.owed_since else ""
         numbers = (str(view.customers), str(view.account.pending), waiting, str(view.dead), str(view.held))
@@ -133,9 +132,9 @@ def day(services: Services, name: str, as_json: bool) -> None:
     if as_json:
         answer([_hour_plain(hour) for hour in hours], as_json=True)
         return
-    table = Table()
-    for heading in ("hour from", *COUNTED, "half within", "95 % within"):
-        table.add_column(heading, justify="left" if heading == "hour from" else "right")
+    table = table_of("hour from", *COUNTED, "half within", "95 % within", whole=("hour from",))
+    for column in table.columns[1:]:
+        column.justify = "right"
     for hour in hours:
         numbers = [str(getattr(hour, counted) or "") for counted in COUNTED]
         began = hour.began.astimezone().strftime("%m-%d %H:%M")
@@ -165,7 +164,7 @@ def explain(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([{"name": one.name, "default": one.default, "meaning": one.meaning} for one in OPTIONS]))
         return
-    table = Table("option", "default", "meaning")
+    table = table_of("option", "default", "meaning", whole=("option",))
     for one in OPTIONS:
         default = "required" if one.default is None else one.default
         table.add_row(*map(Text, (one.name, default, one.meaning)))

@@ -4,10 +4,9 @@ import sys
 from typing import NoReturn
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from ingress.cli.shared import FAILED, NOT_FOUND, answer, command, console, json_option, refuse, when, who
+from ingress.cli.shared import FAILED, NOT_FOUND, answer, command, console, json_option, refuse, table_of, when, who
 from workers import operators, passwords
 from workers.operators import Operator, Refused, Role
 from workers.services import Services
@@ -67,9 +66,7 @@ def list_(services: Services, as_json: bool) -> None:
     if not everybody:
         console.print("Nobody can sign in yet. Add the first: tltw operator add NAME --role admin")
         return
-    table = Table()
-    for heading in ("name", "may", "signed in", "last changed", "by"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("name", "may", "signed in", "last changed", "by", whole=("name",))
     for one in everybody:
         cells = (one.name, operators.described(one), when(signed_in.get(one.name)), when(one.changed), one.changed_by)
         table.add_row(*map(Text, cells))

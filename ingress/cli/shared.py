@@ -5,14 +5,15 @@ import functools
 import getpass
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
 import redis
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
+from rich.table import Table
 
 from config import log, settings
 from config.embedded import NoStore
@@ -25,7 +26,19 @@ from workers.services import Services, open_services
 # What they mean is in the help of `tltw`.
 OK, FAILED, SETTINGS, NOT_FOUND, NO_STORE, API = 0, 1, 2, 3, 4, 5
 
-console = Console(highlight=False)
+# Wider than any row of ours.
+UNFOLDED = 100_000
+
+
+class Output(Console):
+    """Standard output. Only a window has a width: in a pipe and in a file nothing is folded or cut."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        return super().size if self.is_terminal else ConsoleDimensions(UNFOLDED, 25)
+
+
+console = Output(highlight=False)
 P = ParamSpec("P")
 
 
@@ -144,6 +157,14 @@ def answer(value: object, *, as_json: bool, text: str | None = None) -> None:
         click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
     elif text is not None:
         console.print(text, markup=False, soft_wrap=True)
+
+
+def table_of(*headings: str, whole: Collection[str] = ()) -> Table:
+    """A table to fill. Its cells fold in a narrow window, except in the columns that are `whole`: ids, which one copies."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
+    return table
 
 
 def plain(value: object) -> object:

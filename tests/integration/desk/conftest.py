@@ -110,6 +110,6 @@ def tltw(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callabl
 
     def give(*words: str) -> Answered:
         typed = ["--env", str(tmp_path / "none.env"), *words]
-        return Answered(CliRunner().invoke(main, typed, env=desk.environment | {"COLUMNS": "200"}))
+        return Answered(CliRunner().invoke(main, typed, env=desk.environment))
 
     return give
