@@ -18,6 +18,8 @@ from workers.standing import Level
 # So many fit into a page that loads at once.
 PAGE = 12
 LONGEST_WORDS = 80
+# In so many integrations a customer of that name may be looked for from here.
+ELSEWHERE = 10
 
 pages = Pages("overview")
 
@@ -64,6 +66,7 @@ def shown(here: Here) -> Answer:
         named=len(rows),
         levels=Counter(row.standing.level for row in rows),
         need_somebody=needing(rows),
+        elsewhere=mine[:ELSEWHERE] if asked.words and not rows else [],
         more=len(chosen) > begin + PAGE,
         details=details,
         days={name: charts.day(detail.hours) for name, detail in details.items()},

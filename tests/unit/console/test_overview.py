@@ -81,6 +81,33 @@ def test_a_dead_letter_makes_it_red_and_says_what_to_do(ledger, look):
     assert re.search(r'<a class="button" href="/integrations/\w+/dead-letters">See which and why</a>', page.text)
 
 
+def test_that_automatic_updates_are_off_is_said_beside_what_needs_somebody(ledger, look):
+    bury(ledger, "company:1")
+    with_it_on = text_of(look())
+    ledger.set_auto_update(False)
+    with_it_off = text_of(look())
+
+    assert "Automatic updates are off." not in with_it_on
+    assert "1 customer needs you. Automatic updates are off." in with_it_off
+
+
+def test_that_automatic_updates_are_off_is_said_once(house, look):
+    assert text_of(look()).count("Automatic updates are off.") == 1
+
+
+def test_what_failed_once_does_not_look_as_if_it_waited_still(ledger, look):
+    bury(ledger, "company:1")
+    bury(ledger, "company:2")
+    ledger.discard("company:1", "by hand")
+
+    page = look("/integrations/default")
+
+    assert "failed for good since the beginning; 1 still waits for a person" in text_of(page)
+    assert "need you" not in text_of(page)
+    ledger.discard("company:2", "by hand")
+    assert "none waits for a person any more" in text_of(look("/integrations/default"))
+
+
 def test_what_waits_too_long_says_since_when_and_who_is_away(house, ledger, look):
     ledger.mark("company:1", WEBHOOK)
     house.store.hset(ledger.keys.subject("company:1"), "f", now_ms() - 12 * 60_000)
@@ -177,6 +204,40 @@ def test_an_integration_is_found_by_a_part_of_its_name(house, ledger, add, look)
     nothing = look("/?q=nobody")
     assert names(nothing) == []
     assert "No integration like that" in text_of(nothing)
+
+
+def test_who_types_a_customer_is_led_on_to_the_customers_of_each_integration(house, ledger, add, look):
+    add("garage", "Garage Janssens")
+
+    page = look("/?q=Taxi+%26+Zoon")
+
+    assert "Is it a customer? Look for “Taxi & Zoon” in one of these:" in text_of(page)
+    found = re.findall(r'href="/integrations/(\w+)/customers\?q=Taxi\+%26\+Zoon"', page.text)
+    assert sorted(found) == ["default", "garage"]
+    assert "choose the integration, then Customers" not in text_of(page)
+    assert "Is it a customer?" not in text_of(look("/?q=garage"))
+    assert "Is it a customer?" not in text_of(look("/?level=trouble"))
+
+
+def test_who_types_a_customer_is_led_to_ten_integrations_and_told_of_the_others(house, ledger, add, look):
+    for number in range(12):
+        add(f"shop-{number:02}")
+
+    page = look("/?q=Taxi")
+
+    assert len(re.findall(r'href="/integrations/[\w-]+/customers\?q=Taxi"', page.text)) == 10
+    assert "In another one: choose the integration, then Customers." in text_of(page)
+
+
+def test_who_types_a_customer_is_not_led_to_integrations_of_others(house, ledger, add):
+    add("garage")
+    add("flowers")
+    house.operator("limited", Role.VIEWER, "default", "flowers")
+
+    page = house.browser("limited").get("/?q=Taxi")
+
+    found = re.findall(r'href="/integrations/(\w+)/customers\?q=Taxi"', page.text)
+    assert sorted(found) == ["default", "flowers"]
 
 
 def test_many_are_shown_page_by_page_without_gaps(house, ledger, add, look):
