@@ -765,3 +765,18 @@ def test_what_an_api_plants_in_its_words_stays_letters(shop, operator):
     for path in ("/integrations/default/dead-letters", "/integrations/default/dead-letters/company:1", of("1")):
         assert "<script>alert" not in operator.get(path).text, path
         assert "<img" not in operator.get(path).text, path
+
+
+# -- trying out dead letters -----------------------------------------------------------------------------
+
+
+def test_what_keeps_a_dead_letter_from_being_sent_is_said_in_the_language_of_the_page(shop):
+    subject = f"company:{shop.company(name='')}"
+    shop.work(subject, Cause.WEBHOOK)
+    browser = shop.house.browser("the-operator", **{"Accept-Language": "nl"})
+
+    page = browser.post("/integrations/default/dead-letters/dry-run", {"subject": subject})
+
+    tried = text_of(page).partition(subject)[2]
+    assert "Bedrijfsnaam – Er is geen naam, en Twikey heeft er een nodig." in tried
+    assert "has no name in Teamleader" not in tried

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tests.unit.console.conftest import PASSWORD, text_of
-from workers import audit, operators, passwords, sessions
+from workers import audit, operations_bulk, operators, passwords, sessions
+from workers.bulk.registry import by_name
 from workers.ledger import Cause
 from workers.operators import Role
 
@@ -95,6 +96,33 @@ def test_who_did_it_is_said_in_words_and_what_is_planted_in_a_change_stays_lette
     assert "root (command line)" in text_of(page)
     assert "the service itself" in text_of(page)
     assert "automatic updates" in text_of(page)
+
+
+# What became of jobs and of shared files. Other changes have words already, or are named by what was set.
+DONE_TO_JOBS = [f"{kind} {act}" for kind in by_name() for act in ("started", "pause", "resume", "cancel")]
+DONE_TO_FILES = ["file downloaded", "file removed", "file expired"]
+
+
+@pytest.mark.parametrize("language", ["nl", "fr"])
+def test_what_was_done_to_jobs_and_files_is_said_in_the_language_of_the_page(house, language):
+    browser = house.browser("the-viewer", **{"Accept-Language": language})
+    for what in (*DONE_TO_JOBS, *DONE_TO_FILES):
+        audit.note(house.store, by="cli:root", what=what, integration="default")
+
+    for page in (browser.get("/audit"), browser.get("/integrations/default/settings")):
+        text = text_of(page)
+        assert [what for what in (*DONE_TO_JOBS, *DONE_TO_FILES) if what in text] == []
+
+
+def test_what_a_job_was_started_with_is_left_to_the_export_of_the_log(house):
+    parameters = {"full": False, "byte_order_mark": True}
+    operations_bulk.start(house.services, "default", "export", parameters, by="operator:an")
+
+    page = house.browser("the-viewer").get("/audit")
+
+    assert "export begun" in text_of(page)
+    assert "byte_order_mark" not in page.text
+    assert "byte_order_mark" in next(audit.entries(house.store)).after
 
 
 def test_somebody_with_a_limit_sees_the_changes_of_their_integrations_alone(house):
