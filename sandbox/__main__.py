@@ -34,6 +34,8 @@ def main(once: bool, quiet_story: bool) -> None:
     begin = time.time()
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, _interrupt)
+    # A script that starts this in the background hands down an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with _folder(once=once) as folder:
             console.print("Starting the store, a simulated Teamleader and Twikey, and web, console, worker and clock …")

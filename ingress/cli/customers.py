@@ -73,6 +73,8 @@ def sync(services: Services, kind: str, customer_id: str, wait: bool, name: str,
     answer({"event": event_id, "state": state}, as_json=as_json, text=_sentence(state))
     if wait and (state is None or state.owed or state.story):
         raise SystemExit(FAILED)
+    if wait and state and state.outcome == "gone":
+        raise SystemExit(NOT_FOUND)
 
 
 @click.command()

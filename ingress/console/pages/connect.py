@@ -10,6 +10,7 @@ from config.integrations import OPTIONS, Integration, OptionsWrong
 from ingress.console import options
 from ingress.console.gate import host_of, name_in
 from ingress.console.here import Here
+from ingress.console.language import Words
 from ingress.console.page import Answer, Pages
 from workers import connect, integrations
 from workers.connect import CALLBACK, CannotConnect
@@ -120,17 +121,22 @@ def show_form(
         options.fields(names, {}, words=here.words, problems=found, typed=typed)
         for names in (options.FIRST, options.REST)
     ]
-    why = {"taken": here.words("connect.name_taken")}.get(found.get("name", ""), here.words("connect.name_wrong"))
     return here.page(
         "connect.html",
         status=422 if found else 200,
         name=name,
-        name_problem=why if "name" in found else "",
+        name_problem=_name_problem(name, found["name"], here.words) if "name" in found else "",
         first=drawn[0],
         rest=drawn[1],
         open_rest=any(field.problem for field in drawn[1]),
         wrong=len(found),
     )
+
+
+def _name_problem(name: str, problem: str, words: Words) -> str:
+    if not name:
+        return words("option.missing")
+    return words("connect.name_taken" if problem == "taken" else "connect.name_wrong")
 
 
 def show_cannot(here: Here, reason: str, *, status: int = 422, integration: str = "") -> Response:

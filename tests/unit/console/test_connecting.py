@@ -126,6 +126,26 @@ def test_few_fields_come_first_and_every_other_option_is_folded_in(admin):
     assert "It is encrypted and never shown again" in text_of(admin.get("/connect"))
 
 
+def test_a_short_name_that_is_left_out_is_needed_and_not_misspelt(town, admin):
+    left_out = text_of(admin.post("/connect", town.form(name=" ")))
+    misspelt = text_of(admin.post("/connect", town.form(name="Garage!")))
+
+    assert "This is needed." in left_out
+    assert "This is needed." not in misspelt
+    assert text_of(admin.post("/connect", town.form(name=""))) == left_out
+
+
+def test_a_connection_that_is_well_leads_on_to_the_switches_while_updates_are_off(town, garage):
+    connected = town.connect(garage)
+    operations.set_auto_update(town.services, "garage", on=True, by="cli:test")
+    switched_on = garage.get("/integrations/garage/connection")
+
+    to_switches = '<a class="button" href="/integrations/garage/switches">To the switches</a>'
+    assert town.steps(connected) == ["well", "well", "well"]
+    assert to_switches in connected.text
+    assert to_switches not in switched_on.text
+
+
 def test_adding_leads_to_the_one_button_that_is_left(town, admin):
     answer = admin.post("/connect", town.form())
     page = admin.get(answer.location)
