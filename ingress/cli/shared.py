@@ -33,8 +33,8 @@ UNFOLDED = 100_000
 class Output(Console):
     """Standard output. Only a window has a width: in a pipe and in a file nothing is folded or cut."""
 
-    @property
-    def size(self) -> ConsoleDimensions:  # type: ignore[misc] # Console's own can be set; nobody sets ours
+    @property  # type: ignore[misc] # Console's own can be set; nobody sets ours
+    def size(self) -> ConsoleDimensions:
         return super().size if self.is_terminal else ConsoleDimensions(UNFOLDED, 25)
 
 
