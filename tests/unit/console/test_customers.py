@@ -308,6 +308,58 @@ def test_what_the_mapping_dropped_is_said_beside_the_field(shop, viewer):
     assert "Not a valid one in Teamleader" in row(viewer.get(of(company)), "E-mail")
 
 
+def test_a_broken_email_is_not_called_in_order_and_the_first_sentence_names_it(shop, viewer):
+    company = shop.company(email="dirk@example.com")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.edit(company, emails=[{"type": "primary", "email": "dirk.nieuw@example,org"}])
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    page = viewer.get(of(company))
+
+    assert shop.in_twikey[company].profile["email"] == "dirk@example.com"
+    assert '<section class="card standing look">' in page.text
+    assert "Not everything in Teamleader could be used: E-mail. Mend it in Teamleader" in text_of(page)
+    assert "E-mail – Not a valid one in Teamleader" in text_of(page)
+
+
+def test_what_was_brought_right_after_its_edit_and_then_changed_in_twikey_is_not_called_edited_since(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.in_twikey[company].profile["email"] = "hand@example.com"
+
+    assert "somebody changed it in Twikey" in text_of(viewer.get(of(company)))
+
+
+def test_after_a_refresh_by_hand_that_left_nothing_behind_it_is_in_order_though_automatic_updates_are_off(shop, viewer):
+    company = shop.company()
+    off(shop)
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.work(f"company:{company}", Cause.OPERATOR)
+
+    page = viewer.get(of(company))
+
+    assert shop.ledger.held_count() == 1
+    assert "Twikey has this customer as it is in Teamleader." in text_of(page)
+
+
+def test_why_a_landline_and_a_country_without_an_address_are_not_sent_is_said(shop, viewer):
+    phones = [{"type": "phone", "number": "+3292980006"}]
+    company = shop.company(telephones=phones, addresses=[{"type": "primary", "address": {"country": "BE"}}])
+
+    page = viewer.get(of(company))
+
+    assert "not sent: Twikey takes mobile numbers only" in row(page, "Mobile number")
+    assert "not sent: only together with a street, postal code or city" in row(page, "Country")
+
+
+def test_a_customer_without_a_name_is_not_offered_for_adding(shop, operator):
+    named, nameless = shop.company(), shop.company("")
+
+    offered = [f"{of(company)}/add" in operator.get(of(company)).text for company in (named, nameless)]
+
+    assert offered == [True, False]
+
+
 def test_a_customer_that_cannot_be_mapped_says_why_and_leads_to_its_dead_letter(shop, viewer):
     company = shop.company("")
     shop.work(f"company:{company}", Cause.WEBHOOK)
