@@ -18,6 +18,7 @@ from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.unit.console.conftest import House, text_of
 from workers import ask, audit, operations
 from workers.bulk.patience import patiently
+from workers.bulk.sweep_decide import judge_customer
 from workers.clients.teamleader.rate_limit import CallBudget
 from workers.ledger import Cause
 from workers.operators import Role
@@ -527,6 +528,33 @@ def test_what_was_edited_is_what_twikey_gets(shop, operator):
     entry = next(audit.entries(shop.house.store))
     assert (entry.what, entry.by, entry.subject) == ("add", "operator:the-operator", f"company:{company}")
     assert re.search(r"the-operator.{0,20} added it to Twikey", text_of(operator.get(of(company))))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_customer_added_by_hand_counts_as_brought_and_keeps_what_was_typed(shop, operator, on):
+    shop.teamleader.world.default.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
+    company = shop.company()
+    if not on:
+        off(shop)
+    form = filled(operator.get(f"{of(company)}/add")) | {"email": "edited@example.com"}
+
+    operator.post(f"{of(company)}/add", form)
+
+    state = shop.ledger.look(f"company:{company}")
+    document = shop.services.tools("default").teamleader.customer("company", company)
+    assert "yes, just now" in text_of(operator.get(f"{CUSTOMERS}?q=tarwe"))
+    assert shop.ledger.counts()["customers"] == 1
+    assert judge_customer(document, state, sync_added=False) == ("seen" if on else "newer")
+
+
+def test_a_customer_that_twikey_would_not_take_does_not_count(shop, operator):
+    company = shop.company()
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.twikey.faults.set("status", status=400, method="PUT")
+
+    operator.post(f"{of(company)}/add", form)
+
+    assert "customers" not in shop.ledger.counts()
 
 
 def test_pressing_twice_adds_once_and_offers_an_update(shop, operator):
