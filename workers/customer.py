@@ -21,8 +21,21 @@ from mapping import (
 from workers.ledger.records import SubjectState
 from workers.standing import Level
 from workers.sync.compare import is_shown, shown_by_twikey
+from workers.sync.freshness import SECOND
 
 CC = "cc"
+# Why a value is not sent although nothing is wrong with it: a rule of the mapping (its table says them all).
+Unsent = Literal["", "empty", "no_mobile", "country_alone", "no_language", "cc_off", "cc_same"]
+_UNSENT: Mapping[str, Unsent] = {"mobile": "no_mobile", "country": "country_alone", "l": "no_language", CC: "cc_same"}
+# What a remark of the mapping means for the claim that Twikey has a customer as it is in Teamleader, by its reason. `lost`: a value
+# of Teamleader does not arrive, or not whole. `kept`: Teamleader has none, and the claim fails if Twikey has one.
+REMARKED: Mapping[str, Literal["lost", "kept"]] = {
+    "cut": "lost",
+    "too_long": "lost",
+    "invalid": "lost",
+    "missing": "kept",
+    "only_invoicing": "kept",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +43,7 @@ class Compared:
     """One field in its three places, by its name in the table of the mapping.
 
     `ours` None: it is not sent. `twikey` None: Twikey has nothing there, or does not show it (`hidden`). `withheld`: it is sent
-    only while auto-update is on.
+    only while auto-update is on; `waits`: and Twikey was not seen to have it already. `unsent`: the rule that leaves it out.
     """
 
     name: str
@@ -40,7 +53,15 @@ class Compared:
     hidden: bool = False
     differs: bool = False
     withheld: bool = False
+    waits: bool = False
+    unsent: Unsent = ""
     remarks: tuple[Remark, ...] = ()
+
+    @property
+    def unusable(self) -> bool:
+        """Whether Twikey cannot be as Teamleader is here, for what stands in Teamleader."""
+        found = {REMARKED[remark.reason] for remark in self.remarks if remark.reason in REMARKED}
+        return ("lost" in found and self.twikey != self.teamleader) or ("kept" in found and bool(self.twikey))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +80,10 @@ class Sides:
     @property
     def differing(self) -> tuple[str, ...]:
         return tuple(row.name for row in self.rows if row.differs)
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        return tuple(row.name for row in self.rows if row.unusable)
 
 
 def sides(
@@ -107,6 +132,7 @@ def _row(
     ours = customer.fields.get(at_twikey) if customer else None
     shown = in_twikey is not None and is_shown(at_twikey, in_twikey)
     twikey = shown_by_twikey(at_twikey, in_twikey) if in_twikey is not None and shown else None
+    withheld = full.fields.get(at_twikey) if full and ours is None else None
     return Compared(
         name=name,
         teamleader=told[name],
@@ -114,9 +140,20 @@ def _row(
         twikey=twikey,
         hidden=in_twikey is not None and not shown,
         differs=shown and ours is not None and (twikey or "") != ours,
-        withheld=ours is None and full is not None and at_twikey in full.fields,
+        withheld=withheld is not None,
+        waits=withheld is not None and not (shown and (twikey or "") == withheld),
+        unsent=_unsent(name, told[name], full, settings) if ours is None and withheld is None else "",
         remarks=tuple(remark for remark in (customer.warnings if customer else ()) if remark.field == name),
     )
+
+
+def _unsent(name: str, told: str, full: TwikeyCustomer | None, settings: MappingSettings) -> Unsent:
+    """The rule by which even a full mapping leaves a field out; empty when it has something else to say of it."""
+    if full is None or any(remark.field == name for remark in full.warnings):
+        return ""
+    if not told:
+        return "empty"
+    return "cc_off" if name == CC and not settings.cc_parameter else _UNSENT.get(name, "")
 
 
 def _only_twikey(kind: Kind, in_twikey: Mapping[str, object], settings: MappingSettings) -> tuple[Compared, ...]:
@@ -140,13 +177,15 @@ def _safe(url: object) -> str:
 
 # -- what it means ---------------------------------------------------------------------------------------
 
-What = Literal["gone", "dead", "trying", "on_the_way", "unknown", "cannot_map", "held", "differs", "unseen", "equal"]
+What = Literal[
+    "gone", "dead", "trying", "on_the_way", "unknown", "cannot_map", "held", "differs", "unusable", "unseen", "equal"
+]
 Why = Literal["", "off", "never", "edited_since", "changed_in_twikey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """How a customer stands. `why`: what may have led to a difference. `count`: fields that differ, or attempts."""
+    """How a customer stands. `why`: what may have led to a difference. `count`: fields that differ or cannot be used, or attempts."""
 
     level: Level
     what: What
@@ -169,7 +208,9 @@ def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, now: da
         return Judged(level=Level.OFF, what="unknown")
     if seen.differing:
         return Judged(level=Level.LOOK, what="differs", why=_why(state, seen, auto_update), count=len(seen.differing))
-    if state is not None and state.held:
+    if seen.unusable:
+        return Judged(level=Level.LOOK, what="unusable", count=len(seen.unusable))
+    if state is not None and state.held and _may_change(seen):
         return Judged(level=Level.LOOK, what="held", since=state.ended)
     if seen.in_teamleader is None or seen.in_twikey is None:
         return Judged(level=Level.OFF, what="unseen", since=state.synced if state else None)
@@ -193,10 +234,26 @@ def _why(state: SubjectState | None, seen: Sides, auto_update: bool) -> Why:
         return "off"
     if state is None or state.synced is None:
         return "never"
-    known = _moment(state.source_updated_at)
-    if known is None or (seen.updated_at is not None and seen.updated_at > known):
-        return "edited_since"
-    return "changed_in_twikey"
+    return (
+        "edited_since" if _edited_since(state.synced, state.source_updated_at, seen.updated_at) else "changed_in_twikey"
+    )
+
+
+def _edited_since(synced: datetime, source_updated_at: str, updated_at: datetime | None) -> bool:
+    """Whether Teamleader has an edit that our last sync did not bring.
+
+    That sync was read before it ended, so an edit before its end was in it, but for one of those few moments: then a webhook is
+    on its way. The second after the last one that is wholly known (`freshness.seen_until`) was read too; that says the same
+    where Teamleader's clock is ahead of the store's.
+    """
+    known = _moment(source_updated_at)
+    last = max(synced, known + SECOND) if known else synced
+    return updated_at is not None and updated_at > last
+
+
+def _may_change(seen: Sides) -> bool:
+    """Whether switching automatic updates on would bring anything, as far as can be seen; nothing differs otherwise."""
+    return seen.in_teamleader is None or seen.in_twikey is None or any(row.waits for row in seen.rows)
 
 
 def _moment(text: str) -> datetime | None:

@@ -26,11 +26,17 @@ class NotOurs(Exception):
 
 @dataclass(slots=True)
 class Loans:
-    """What was borrowed. Given back by hand, or at the end of a `with`."""
+    """What was borrowed. Given back by hand, or at the end of a `with`.
+
+    `brought`: Twikey has these very customers from us now, made from what Teamleader had up to `source_updated_at`. An import
+    cannot say so: it knows a number, and not whether it is a person's or a company's.
+    """
 
     ledger: Ledger
     loans: tuple[Loan, ...]
     written: bool = False
+    brought: bool = False
+    source_updated_at: str = ""
 
     def check(self, *, writes: bool) -> None:
         """Immediately before each call to Twikey; renews the loans. Raises `NotOurs`."""
@@ -47,7 +53,12 @@ class Loans:
             return
         pause = pause_after(failure, now=datetime.now(UTC)) if isinstance(failure, Throttled) else timedelta(0)
         for loan in self.loans:
-            answer = self.ledger.give_back(loan, twikey_wants_none_for=pause)
+            answer = self.ledger.give_back(
+                loan,
+                twikey_wants_none_for=pause,
+                brought=self.brought,
+                source_updated_at=self.source_updated_at,
+            )
             if answer == "lost" and self.written and _is_known(self.ledger, loan.subject):
                 # Overtaken, and we may have written after them: let Teamleader have the last word.
                 self.ledger.mark(loan.subject, frozenset({Cause.SWEEP}))

@@ -172,6 +172,10 @@ def _add(
         tools.ledger.mark(subject, frozenset({Cause.SWEEP}))
     fields = {**customer.fields, **customer.creation_fields}
     tools.twikey.create(customer.number, fields, before_send=partial(loans.check, writes=True))
+    loans.brought = True
+    if tools.ledger.auto_update() and moment(seen):
+        # Less than the full customer may leave something for a sweep to find.
+        loans.source_updated_at = seen
     # While it is on loan the ledger has a record of it, and so its story has a place, even of one never heard of.
     tools.ledger.noted(subject, entry)
     return "added"

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mapping import MappingSettings
-from workers.customer import judge, sides
+from mapping.remarks import SENTENCES
+from workers.customer import REMARKED, judge, sides
 from workers.ledger.records import Story, SubjectState
+from workers.sync.freshness import SECOND, seen_until
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+EDITED = datetime(2026, 11, 26, 10, tzinfo=UTC)
 SETTINGS = MappingSettings()
 STATE = SubjectState(
     subject="company:1",
@@ -62,13 +65,28 @@ def test_equal_differing_unknown_and_unseen():
     [
         (None, COMPANY, True, "never"),
         (STATE, COMPANY, False, "off"),
-        (STATE, COMPANY | {"updated_at": "2026-11-26T10:00:01+00:00"}, True, "edited_since"),
+        (STATE, COMPANY | {"updated_at": "2026-11-26T12:00:01+00:00"}, True, "edited_since"),
         (STATE, COMPANY, True, "changed_in_twikey"),
-        (replace(STATE, source_updated_at=""), COMPANY, True, "edited_since"),
+        (replace(STATE, source_updated_at=""), COMPANY, True, "changed_in_twikey"),
+        (replace(STATE, source_updated_at="", synced=EDITED - SECOND), COMPANY, True, "edited_since"),
     ],
 )
 def test_why_both_sides_may_differ(state, document, on, why):
     assert what(state, seen(document, OTHER, on=on), on=on) == ("differs", why)
+
+
+@pytest.mark.parametrize("teamleader_is_ahead", [timedelta(0), timedelta(minutes=3)])
+def test_an_edit_that_was_brought_within_its_second_is_not_taken_for_a_later_one(teamleader_is_ahead):
+    read_at = EDITED + timedelta(milliseconds=400) - teamleader_is_ahead
+    state = replace(STATE, source_updated_at=seen_until(COMPANY, read_at), synced=read_at + timedelta(milliseconds=200))
+
+    assert what(state, seen(in_twikey=OTHER)) == ("differs", "changed_in_twikey")
+
+
+def test_a_refresh_by_hand_that_notes_no_updated_at_is_not_taken_for_older_than_an_edit_before_it():
+    state = replace(STATE, source_updated_at="2026-11-20T10:00:00+00:00")
+
+    assert what(state, seen(in_twikey=OTHER)) == ("differs", "changed_in_twikey")
 
 
 def test_what_waits_for_a_person_comes_before_all_else():
@@ -91,8 +109,70 @@ def test_a_customer_without_a_name_cannot_be_sent():
     assert [problem.field for problem in found.problems] == ["companyName"]
 
 
-def test_held_is_said_when_nothing_differs():
-    assert what(replace(STATE, held=True))[0] == "held"
+def test_held_is_said_when_something_waits_for_automatic_updates():
+    held, no_cc = replace(STATE, held=True), COMPANY | {"emails": COMPANY["emails"][:1]}
+
+    assert what(held, on=False) == ("held", "")
+    assert what(held, seen(in_twikey=SAME | {"cc": "old@example.com"}, on=False), on=False) == ("held", "")
+    assert what(held, seen(in_twikey=None, asked=False, on=False), on=False) == ("held", "")
+    assert what(held, seen(in_twikey=SAME | {"cc": "b@example.com"}, on=False), on=False) == ("equal", "")
+    assert what(held, seen(no_cc, on=False), on=False) == ("equal", "")
+
+
+LONG = "Tarwe " * 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "in_twikey", "fields"),
+    [
+        ({"emails": [{"type": "primary", "email": "dirk@example,org"}]}, SAME, ("email",)),
+        ({"emails": [{"type": "primary", "email": "dirk@example,org"}]}, SAME | {"email": None}, ("email",)),
+        ({"emails": []}, SAME, ("email",)),
+        ({"emails": []}, SAME | {"email": None}, ()),
+        ({"emails": COMPANY["emails"][1:]}, SAME, ("email",)),
+        ({"name": LONG}, SAME | {"companyName": LONG[:140].strip()}, ("companyName",)),
+        ({"vat_number": "BE 1"}, SAME | {"vatno": None}, ("vatno",)),
+        ({"vat_number": "BE 1"}, SAME | {"vatno": "BE 1"}, ()),
+        ({"vat_number": "be 0537.520.055"}, SAME | {"vatno": "BE0537520055", "coc": "0537520055"}, ()),
+        ({"telephones": [{"type": "mobile", "number": "0499 12 34 45"}]}, SAME | {"mobile": "+32499123445"}, ()),
+    ],
+)
+def test_a_value_of_teamleader_that_does_not_arrive_is_not_called_equal(changes, in_twikey, fields):
+    found = seen(COMPANY | changes, in_twikey)
+
+    assert found.unusable == fields
+    assert what(found=found) == ("unusable" if fields else "equal", "")
+
+
+def test_it_is_known_of_every_remark_whether_both_sides_can_still_be_equal():
+    assert REMARKED.keys() == SENTENCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "why"),
+    [
+        ({"telephones": [{"type": "phone", "number": "09 298 00 06"}]}, "mobile", "no_mobile"),
+        ({"addresses": [{"type": "primary", "address": {"country": "BE"}}]}, "country", "country_alone"),
+        ({"language": "sv"}, "l", "no_language"),
+        ({"emails": [{"type": kind, "email": "a@example.com"} for kind in ("primary", "invoicing")]}, "cc", "cc_same"),
+        ({"vat_number": ""}, "vatno", "empty"),
+        ({"vat_number": "BE 1"}, "vatno", ""),
+        ({"vat_number": "BE0537520055"}, "vatno", ""),
+    ],
+)
+@pytest.mark.parametrize("on", [True, False])
+def test_it_is_said_by_which_rule_a_value_is_not_sent(changes, field, why, on):
+    found = seen(COMPANY | changes, SAME | {"vatno": "BE0000000097"}, on=on)
+
+    assert {row.name: row.unsent for row in found.rows}[field] == why
+
+
+def test_a_cc_without_a_parameter_to_send_it_under_says_so():
+    found = sides(
+        "company", COMPANY, SAME, asked_twikey=True, auto_update=True, settings=MappingSettings(cc_parameter="")
+    )
+
+    assert {row.name: row.unsent for row in found.rows}["cc"] == "cc_off"
 
 
 def test_the_cc_is_withheld_while_automatic_updates_are_off():

@@ -78,9 +78,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.mark(customer, frozenset({Cause.REPLAY}), event_id="r")
         self.heard_of.add(customer)
 
-    @rule(customer=customers, meanwhile=st.booleans(), gives_back=st.booleans())
-    def imported(self, customer: str, meanwhile: bool, gives_back: bool) -> None:
-        """An import, which is no worker, writes something else, perhaps while an edit arrives, and perhaps dies."""
+    @rule(customer=customers, meanwhile=st.booleans(), gives_back=st.booleans(), adds=st.booleans())
+    def imported(self, customer: str, meanwhile: bool, gives_back: bool, adds: bool) -> None:
+        """An import, or somebody who adds it by hand, writes something else, perhaps while an edit arrives, and perhaps dies."""
         loan = self.ledger.borrow(customer)
         if not isinstance(loan, Loan):
             return
@@ -92,7 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledger.still_lent(loan, writes=True) == "mine"
         self.target[customer] = FOREIGN
         if gives_back:
-            self.ledger.give_back(loan)
+            self.ledger.give_back(loan, brought=adds)
         # What was edited before counts as seen: the file had the last word. The next edit must have it again.
         self.edit(customer)
 

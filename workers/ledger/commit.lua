@@ -14,9 +14,7 @@ for i = 10, #KEYS do
 end
 release_lease()
 if outcome == 'synced' or outcome == 'unchanged' then
-  if is_customer() and not get('s') then redis.call('HINCRBY', COUNTS, 'customers', 1) end
-  if is_customer() and outcome == 'synced' then redis.call('HSET', COUNTS, 'changed', now) end
-  redis.call('HSET', SUBJECT, 's', now)
+  brought(outcome == 'synced')
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
 end
 if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end

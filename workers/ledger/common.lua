@@ -161,6 +161,14 @@ local function hold_for(causes)
   redis.call('PERSIST', SUBJECT)
 end
 
+-- Twikey has the customer from us, as of now. `anew`: something was written.
+-- How many customers there are is counted, so that nobody has to look at all of them: `s` is there as long as one counts.
+local function brought(anew)
+  if is_customer() and not get('s') then redis.call('HINCRBY', COUNTS, 'customers', 1) end
+  if is_customer() and anew then redis.call('HSET', COUNTS, 'changed', now) end
+  redis.call('HSET', SUBJECT, 's', now)
+end
+
 local function release_lease()
   redis.call('HDEL', SUBJECT, 't', 'l', 'c')
 end
@@ -192,7 +200,6 @@ local function settle(outcome, reason, claimed)
   if outcome ~= 'synced' and get('v') then redis.call('HDEL', SUBJECT, 'h') end
   redis.call('HDEL', SUBJECT, 'w', 'y', 'yn', 'f', 'a', 'ff', 'v')
   redis.call('HSET', SUBJECT, 'o', outcome, 'r', reason, 'k', now)
-  -- How many customers there are is counted, so that nobody has to look at all of them: `s` is there as long as one counts.
   if outcome == 'gone' and redis.call('HDEL', SUBJECT, 's') == 1 and is_customer() then
     redis.call('HINCRBY', COUNTS, 'customers', -1)
   end

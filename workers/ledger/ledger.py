@@ -248,9 +248,20 @@ class Ledger:
         """Asked before every call. Renews the loan; before a write it also forgets what Twikey had from us."""
         return self._lend(loan, "keep", writes=writes)
 
-    def give_back(self, loan: Loan, *, twikey_wants_none_for: timedelta = timedelta(0)) -> LoanAnswer:
-        """Lets workers at the customer again; says `lost` when they were before. May pause Twikey for everybody."""
-        return self._lend(loan, "return", pause=twikey_wants_none_for)
+    def give_back(
+        self,
+        loan: Loan,
+        *,
+        twikey_wants_none_for: timedelta = timedelta(0),
+        brought: bool = False,
+        source_updated_at: str = "",
+    ) -> LoanAnswer:
+        """Lets workers at the customer again; says `lost` when they were before. May pause Twikey for everybody.
+
+        `brought`: Twikey has this customer from the borrower, made from what Teamleader had up to `source_updated_at`.
+        """
+        after = [int(brought), source_updated_at]
+        return self._lend(loan, "return", pause=twikey_wants_none_for, after=after)
 
     def stay_away(self, api: Literal["teamleader", "twikey"], delay: timedelta) -> None:
         """Pauses an API for everybody, as a worker whose call it refused does."""
@@ -404,8 +415,16 @@ class Ledger:
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _lend(self, loan: Loan, what: str, *, writes: bool = False, pause: timedelta = timedelta(0)) -> LoanAnswer:
-        args = [loan.token, _ms(self.lease), what, int(writes), _ms(pause)]
+    def _lend(
+        self,
+        loan: Loan,
+        what: str,
+        *,
+        writes: bool = False,
+        pause: timedelta = timedelta(0),
+        after: Sequence[object] = (0, ""),
+    ) -> LoanAnswer:
+        args = [loan.token, _ms(self.lease), what, int(writes), _ms(pause), *after]
         answer = self._run(self.scripts.lend, loan.subject, args, [self.keys.pause("twikey")])
         return cast(LoanAnswer, answer.decode())
 

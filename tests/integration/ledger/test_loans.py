@@ -74,6 +74,48 @@ def test_a_borrower_that_was_overtaken_is_told_before_it_writes(ledger, hasty):
     assert ledger.still_lent(other, writes=True) == "mine"
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_borrower_brought_counts_once_and_moves_no_books(ledger, claimed, known):
+    if known:
+        ledger.mark("contact:1", WEBHOOK)
+        ledger.commit(claimed(ledger), Outcome.SYNCED, source_updated_at="2026-11-23T10:00:00+00:00")
+    before, books = ledger.look("contact:1"), ledger.account()
+
+    for _ in range(2):
+        loan = ledger.borrow("contact:1")
+        time.sleep(0.002)
+        ledger.give_back(loan, brought=True, source_updated_at="2026-11-22T10:00:00+00:00")
+
+    state = ledger.look("contact:1")
+    assert ledger.counts()["customers"] == 1
+    assert state.synced > (before.synced if before else state.synced - timedelta(hours=1))
+    assert state.source_updated_at == f"2026-11-{23 if known else 22}T10:00:00+00:00"
+    assert (state.owed, state.leased_until, ledger.account()) == (False, None, books)
+
+
+def test_what_was_brought_and_is_then_gone_no_longer_counts(ledger, claimed, lent):
+    ledger.give_back(lent, brought=True)
+    ledger.mark("contact:1", WEBHOOK)
+
+    ledger.commit(claimed(ledger), Outcome.GONE)
+
+    assert ledger.counts()["customers"] == 0
+    assert ledger.look("contact:1").synced is None
+
+
+def test_a_borrower_that_was_overtaken_or_whose_integration_was_removed_brought_nothing(ledger, hasty):
+    overtaken = hasty.borrow("contact:1")
+    time.sleep(0.003)
+    last = ledger.borrow("contact:1")
+
+    hasty.give_back(overtaken, brought=True)
+    ledger.set_state("closed")
+    ledger.give_back(last, brought=True)
+
+    assert "customers" not in ledger.counts()
+    assert ledger.look("contact:1") is None
+
+
 def overtaken(ledger, hasty, subject, *, writes):
     """Somebody else had the customer before it was given back."""
     with borrow(hasty, [subject]) as loans:

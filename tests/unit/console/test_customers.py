@@ -18,6 +18,7 @@ from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.unit.console.conftest import House, text_of
 from workers import ask, audit, operations
 from workers.bulk.patience import patiently
+from workers.bulk.sweep_decide import judge_customer
 from workers.clients.teamleader.rate_limit import CallBudget
 from workers.ledger import Cause
 from workers.operators import Role
@@ -308,6 +309,58 @@ def test_what_the_mapping_dropped_is_said_beside_the_field(shop, viewer):
     assert "Not a valid one in Teamleader" in row(viewer.get(of(company)), "E-mail")
 
 
+def test_a_broken_email_is_not_called_in_order_and_the_first_sentence_names_it(shop, viewer):
+    company = shop.company(email="dirk@example.com")
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.edit(company, emails=[{"type": "primary", "email": "dirk.nieuw@example,org"}])
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    page = viewer.get(of(company))
+
+    assert shop.in_twikey[company].profile["email"] == "dirk@example.com"
+    assert '<section class="card standing look">' in page.text
+    assert "Not everything in Teamleader could be used: E-mail. Mend it in Teamleader" in text_of(page)
+    assert "E-mail – Not a valid one in Teamleader" in text_of(page)
+
+
+def test_what_was_brought_right_after_its_edit_and_then_changed_in_twikey_is_not_called_edited_since(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.in_twikey[company].profile["email"] = "hand@example.com"
+
+    assert "somebody changed it in Twikey" in text_of(viewer.get(of(company)))
+
+
+def test_after_a_refresh_by_hand_that_left_nothing_behind_it_is_in_order_though_automatic_updates_are_off(shop, viewer):
+    company = shop.company()
+    off(shop)
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    shop.work(f"company:{company}", Cause.OPERATOR)
+
+    page = viewer.get(of(company))
+
+    assert shop.ledger.held_count() == 1
+    assert "Twikey has this customer as it is in Teamleader." in text_of(page)
+
+
+def test_why_a_landline_and_a_country_without_an_address_are_not_sent_is_said(shop, viewer):
+    phones = [{"type": "phone", "number": "+3292980006"}]
+    company = shop.company(telephones=phones, addresses=[{"type": "primary", "address": {"country": "BE"}}])
+
+    page = viewer.get(of(company))
+
+    assert "not sent: Twikey takes mobile numbers only" in row(page, "Mobile number")
+    assert "not sent: only together with a street, postal code or city" in row(page, "Country")
+
+
+def test_a_customer_without_a_name_is_not_offered_for_adding(shop, operator):
+    named, nameless = shop.company(), shop.company("")
+
+    offered = [f"{of(company)}/add" in operator.get(of(company)).text for company in (named, nameless)]
+
+    assert offered == [True, False]
+
+
 def test_a_customer_that_cannot_be_mapped_says_why_and_leads_to_its_dead_letter(shop, viewer):
     company = shop.company("")
     shop.work(f"company:{company}", Cause.WEBHOOK)
@@ -475,6 +528,33 @@ def test_what_was_edited_is_what_twikey_gets(shop, operator):
     entry = next(audit.entries(shop.house.store))
     assert (entry.what, entry.by, entry.subject) == ("add", "operator:the-operator", f"company:{company}")
     assert re.search(r"the-operator.{0,20} added it to Twikey", text_of(operator.get(of(company))))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_customer_added_by_hand_counts_as_brought_and_keeps_what_was_typed(shop, operator, on):
+    shop.teamleader.world.default.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
+    company = shop.company()
+    if not on:
+        off(shop)
+    form = filled(operator.get(f"{of(company)}/add")) | {"email": "edited@example.com"}
+
+    operator.post(f"{of(company)}/add", form)
+
+    state = shop.ledger.look(f"company:{company}")
+    document = shop.services.tools("default").teamleader.customer("company", company)
+    assert "yes, just now" in text_of(operator.get(f"{CUSTOMERS}?q=tarwe"))
+    assert shop.ledger.counts()["customers"] == 1
+    assert judge_customer(document, state, sync_added=False) == ("seen" if on else "newer")
+
+
+def test_a_customer_that_twikey_would_not_take_does_not_count(shop, operator):
+    company = shop.company()
+    form = filled(operator.get(f"{of(company)}/add"))
+    shop.twikey.faults.set("status", status=400, method="PUT")
+
+    operator.post(f"{of(company)}/add", form)
+
+    assert "customers" not in shop.ledger.counts()
 
 
 def test_pressing_twice_adds_once_and_offers_an_update(shop, operator):
