@@ -195,7 +195,7 @@ def test_what_is_needed_and_missing_is_said_in_the_readers_language(town, admin)
 
     answer = admin.post("/connect", town.form(name="", twikey_key="", twikey_url=""))
 
-    assert text_of(answer).count("Dit is nodig.") == 2
+    assert text_of(answer).count("Dit is nodig.") == 3
     assert "3 velden vragen uw aandacht" in text_of(answer)
 
 
