@@ -54,7 +54,7 @@ def show(services: Services, subject: str, name: str, as_json: bool) -> None:
         refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
     story = state.story
     lines = [f"{subject} died {when(state.ended)}: {story.reason}", story.sentence]
-    lines += [f"  - {field}: {sentence}" for field, sentence in story.problems]
+    lines += [f"  - {field}: {sentence}" for field, sentence, _ in story.problems]
     if story.api:
         lines.append(f"  {story.api} answered {story.status or 'nothing'} {story.code} {story.field}".rstrip())
     lines += [

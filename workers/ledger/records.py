@@ -105,7 +105,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How a subject died: everything an operator needs, and no personal data."""
+    """How a subject died: everything an operator needs, and no personal data. `problems`: field, sentence and reason of each."""
 
     reason: str
     sentence: str = ""
@@ -113,7 +113,7 @@ class Story:
     status: int | None = None
     code: str = ""
     field: str = ""
-    problems: tuple[tuple[str, str], ...] = ()
+    problems: tuple[tuple[str, str, str], ...] = ()
     attempts: int = 0
     event_id: str = ""
 
@@ -124,7 +124,7 @@ class Story:
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
         values = json.loads(text)
-        values["problems"] = tuple((field, sentence) for field, sentence in values.get("problems", ()))
+        values["problems"] = tuple(tuple(problem) for problem in values.get("problems", ()))
         return cls(**values)
 
 

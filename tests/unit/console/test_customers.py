@@ -840,7 +840,7 @@ def test_what_is_planted_in_any_field_stays_letters(shop, operator):
 
 
 def test_what_an_api_plants_in_its_words_stays_letters(shop, operator):
-    shop.house.bury("company:1", sentence=EVIL, code=EVIL, field=EVIL, problems=((EVIL, EVIL),))
+    shop.house.bury("company:1", sentence=EVIL, code=EVIL, field=EVIL, problems=((EVIL, EVIL, EVIL),))
 
     for path in ("/integrations/default/dead-letters", "/integrations/default/dead-letters/company:1", of("1")):
         assert "<script>alert" not in operator.get(path).text, path

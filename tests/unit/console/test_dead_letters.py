@@ -88,8 +88,8 @@ def test_what_is_no_filter_is_refused_and_never_means_all(house, query, status):
 
 
 def test_a_letter_tells_all_that_is_known_and_escapes_it(house):
-    problems = (("name", "<script>alert(1)</script>"),)
-    house.bury("company:1", "cannot_map", sentence="The API's own words", attempts=12, problems=problems, field="vat")
+    words = "The API's own words, <script>alert(1)</script>"
+    house.bury("company:1", "refused", sentence=words, attempts=12, field="vat")
 
     page = house.browser("the-viewer").get(f"{LETTERS}/company:1")
 
@@ -97,6 +97,17 @@ def test_a_letter_tells_all_that_is_known_and_escapes_it(house):
     text = text_of(page)
     for told in ("The API's own words", "alert(1)", "12", "vat", "ev_of_ny:1"):
         assert told in text
+
+
+@pytest.mark.parametrize("path", [LETTERS, f"{LETTERS}/company:1"])
+def test_what_is_missing_is_said_in_the_readers_language(house, path):
+    problem = ("companyName", "The company has no name in Teamleader; fill it in there.", "nameless")
+    house.bury("company:1", "cannot_map", sentence=problem[1], problems=(problem,))
+
+    text = text_of(house.browser("the-viewer", **{"Accept-Language": "nl"}).get(path))
+
+    assert "Bedrijfsnaam: Er is geen naam, en Twikey heeft er een nodig." in text
+    assert "fill it in there" not in text
 
 
 def test_a_page_of_many_letters_is_small_and_leads_to_the_next(house):
