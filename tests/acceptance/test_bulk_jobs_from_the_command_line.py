@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -108,6 +109,8 @@ def test_ctrl_c_only_stops_looking(deployment: Deployment):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background makes their children deaf to Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     wait_for("the middle of it", lambda: deployment.teamleader.get("/gates")["gates"][0]["waiting"], seconds=30)
     time.sleep(2)  # it follows the job by now, and will for as long as the gate is shut

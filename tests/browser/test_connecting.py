@@ -75,7 +75,7 @@ def test_a_newcomer_connects_a_merchant_switches_on_and_an_edit_arrives(newcomer
     expect(page.get_by_role("status")).to_contain_text("Connected: every step went well.")
     assert steps(page) == ["well", "well", "well"]
 
-    page.get_by_role("link", name="Switches").click()
+    page.get_by_role("link", name="Switches", exact=True).click()
     expect(page.locator("main")).to_contain_text("Nobody is held, so at first nothing happens.")
     page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("status")).to_contain_text("Automatic updates are on.")
