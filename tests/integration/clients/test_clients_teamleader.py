@@ -104,14 +104,26 @@ def test_sixteen_calls_with_an_expired_token_refresh_once(at_teamleader: Any, ev
     assert at_teamleader.refreshes == 2
 
 
-def test_a_token_that_is_refused_twice_needs_a_person(at_teamleader: Any) -> None:
+def test_tokens_that_are_refused_one_after_the_other_need_a_person(at_teamleader: Any) -> None:
     at_teamleader.app.faults.set("status", prefix="/companies.info", status=401)
 
     with pytest.raises(ReconnectNeeded):
         at_teamleader.client().company(COMPANY)
 
-    assert at_teamleader.calls("/companies.info") == 2
-    assert at_teamleader.refreshes == 2
+    assert at_teamleader.calls("/companies.info") == 3
+    assert at_teamleader.refreshes == 3
+
+
+def test_a_process_that_missed_a_renewal_does_not_take_the_next_expiry_for_a_refusal(at_teamleader: Any) -> None:
+    """It holds a token that is over, finds another one in the store, and that is over as well by now."""
+    idle, busy = at_teamleader.client(), at_teamleader.client()
+    idle.me()
+    for client in (busy, idle):
+        at_teamleader.app.world.tokens.expire_access_tokens(DEFAULT_ACCOUNT)
+        assert client.company(COMPANY)["id"] == COMPANY
+
+    assert at_teamleader.refreshes == 3
+    assert at_teamleader.app.world.tokens.refused_refreshes == 0
 
 
 @pytest.mark.parametrize("style", ["fractional", "seconds"])

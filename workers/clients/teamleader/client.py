@@ -1,4 +1,4 @@
-"""Calls Teamleader: takes a call from the budget, sends it with a token, and replays it once after a 401."""
+"""Calls Teamleader: takes a call from the budget, sends it with a token, and replays it with another after a 401."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +11,8 @@ from workers.clients.teamleader import protocol
 from workers.clients.teamleader.oauth import TokenStore
 from workers.clients.teamleader.protocol import Unauthorized
 from workers.clients.teamleader.rate_limit import CallBudget
+
+RENEWALS = 2
 
 
 class TeamleaderClient:
@@ -69,12 +71,14 @@ class TeamleaderClient:
     def call(self, action: str, body: Mapping[str, object], *, reserved: bool = False) -> dict[str, object]:
         """Any action; the answer's whole JSON object, empty after a 204."""
         token = self._tokens.access_token()
+        # Once more than one would think: what another process left in the store may be over as well by now.
+        for _ in range(RENEWALS):
+            try:
+                return self._send(action, body, token, reserved=reserved)
+            except Unauthorized:
+                token, reserved = self._tokens.renew(stale=token), False
         try:
-            return self._send(action, body, token, reserved=reserved)
-        except Unauthorized:
-            renewed = self._tokens.renew(stale=token)
-        try:
-            return self._send(action, body, renewed, reserved=False)
+            return self._send(action, body, token, reserved=False)
         except Unauthorized:
             sentence = "Teamleader refuses a token it has just given us: connect again"
             raise ReconnectNeeded("teamleader", sentence, status=401) from None
