@@ -12,6 +12,7 @@ from workers.clients.teamleader.oauth import TokenStore
 from workers.clients.teamleader.protocol import Unauthorized
 from workers.clients.teamleader.rate_limit import CallBudget
 
+# Two: a token that another process renewed meanwhile is taken from the store, and may be over as well by now.
 RENEWALS = 2
 
 
@@ -71,7 +72,6 @@ class TeamleaderClient:
     def call(self, action: str, body: Mapping[str, object], *, reserved: bool = False) -> dict[str, object]:
         """Any action; the answer's whole JSON object, empty after a 204."""
         token = self._tokens.access_token()
-        # Once more than one would think: what another process left in the store may be over as well by now.
         for _ in range(RENEWALS):
             try:
                 return self._send(action, body, token, reserved=reserved)
