@@ -169,6 +169,11 @@ local function brought(anew)
   redis.call('HSET', SUBJECT, 's', now)
 end
 
+-- An API wants no calls for so many ms. Several may be refused at once, each naming a time of its own: the latest counts.
+local function stay_away(pause, ms)
+  if ms > 0 and now + ms > tonumber(redis.call('GET', pause) or '0') then redis.call('SET', pause, now + ms, 'PX', ms) end
+end
+
 local function release_lease()
   redis.call('HDEL', SUBJECT, 't', 'l', 'c')
 end

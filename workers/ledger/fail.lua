@@ -31,10 +31,7 @@ end
 for i = 12, #KEYS do
   if i < 12 + tonumber(ARGV[17]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
--- Several calls may be refused at once, each naming a time of its own: the latest counts.
-if action == 'defer' and delay > 0 and now + delay > tonumber(redis.call('GET', KEYS[11]) or '0') then
-  redis.call('SET', KEYS[11], now + delay, 'PX', delay)
-end
+if action == 'defer' then stay_away(KEYS[11], delay) end
 
 if get('t') ~= token then return lost(causes) end
 release_lease()

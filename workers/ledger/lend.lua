@@ -7,9 +7,7 @@
 local token, lease, what, writes, pause = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 
 if what == 'return' then
-  if pause > 0 and now + pause > tonumber(redis.call('GET', KEYS[10]) or '0') then
-    redis.call('SET', KEYS[10], now + pause, 'PX', pause)
-  end
+  stay_away(KEYS[10], pause)
   if get('t') ~= token then return 'lost' end
   redis.call('HDEL', SUBJECT, 't', 'l')
   if ARGV[8] == '1' and not closed() then
