@@ -81,14 +81,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return b"".join(self._chunks())
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return self._read_exactly(int(self.headers.get("Content-Length") or 0))
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            yield self.rfile.read(size)
+            yield self._read_exactly(size)
             self.rfile.readline()
         while self.rfile.readline().strip():
             pass
+
+    def _read_exactly(self, size: int) -> bytes:
+        body = self.rfile.read(size)
+        if len(body) < size:
+            # Whoever was killed while sending asked for nothing: half a form would be a customer without a name.
+            raise ConnectionAbortedError("the caller went away in the middle of its request")
+        return body
 
     def _environ(self, body: bytes, connection: RawConnection) -> Environ:
         path, _, query = self.path.partition("?")

@@ -34,6 +34,26 @@ def test_a_body_sent_in_chunks_arrives_whole() -> None:
     assert answer.text == "/chunks one two"
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [b"Content-Length: 9\r\n\r\nhalf", b"Content-Length: 9\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"],
+)
+def test_a_request_whose_sender_dies_in_the_middle_asks_for_nothing(begun: bytes) -> None:
+    seen: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        seen.append(environ["PATH_INFO"])
+        return echo(environ, start_response)
+
+    with serve(app) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+        connection.sendall(b"PUT /half HTTP/1.1\r\nHost: x\r\n" + begun)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(1000)
+
+    assert answer == b""
+    assert seen == []
+
+
 def test_an_encoded_path_arrives_decoded() -> None:
     with serve(echo) as url:
         answer = httpx.get(f"{url}/caf%C3%A9")
