@@ -3,11 +3,13 @@
 import base64
 import binascii
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Stands for the number of a customer in the address of its page.
+CUSTOMER_NUMBER = "{customerNumber}"
 LANGUAGES = frozenset({"en", "nl", "fr", "de", "es", "it", "pt"})
 INTEGRATION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What Teamleader can tell us about beyond what we always listen to (facts/teamleader.md §5, 2026-11-22).
@@ -22,6 +24,25 @@ def switch(text: str) -> bool:
 
 
 def url(text: str) -> str:
+    parts = _address(text)
+    if parts.query or parts.fragment:
+        raise ValueError("must not hold a ? or #")
+    return text.rstrip("/")
+
+
+def customer_page(text: str) -> str:
+    """The address of the page of any customer, with `CUSTOMER_NUMBER` in the place of its number; or nothing."""
+    if not text:
+        return ""
+    parts = _address(text)
+    if CUSTOMER_NUMBER in parts.netloc or text.count(CUSTOMER_NUMBER) != 1:
+        raise ValueError(f"must hold {CUSTOMER_NUMBER} once, where the number of the customer stands, after the host")
+    if not text.isprintable() or " " in text or set("{}\"'<>\\") & set(text.replace(CUSTOMER_NUMBER, "")):
+        raise ValueError("holds a character that no address has")
+    return text
+
+
+def _address(text: str) -> SplitResult:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an address; it should look like https://host/path")
@@ -29,9 +50,7 @@ def url(text: str) -> str:
         raise ValueError("must not hold a user name or password")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("must start with https:// (plain http is allowed on this machine only)")
-    if parts.query or parts.fragment:
-        raise ValueError("must not hold a ? or #")
-    return text.rstrip("/")
+    return parts
 
 
 def console_url(text: str) -> str:

@@ -82,6 +82,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_CONSOLE_HOST", "127.0.0.1", "Address the console listens on; 0.0.0.0 inside a container, with a proxy in front."),
     Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
     Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
+    Variable("TLTW_TWIKEY_CUSTOMER_URL", "", "Address of a customer's page in Twikey's web application, with {customerNumber} where the number stands: the console links there. Empty: no link (docs/connect.md says how to find yours).", parse.customer_page),
     Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
     Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", parse.positive),
     Variable("TLTW_TWIKEY_CALLS_PER_MINUTE", "300", "Calls per minute that an import makes at Twikey, which does not publish its limit. Live work is not counted.", parse.positive),
@@ -136,6 +137,7 @@ class Settings:
     console_host: str
     console_port: int
     console_proxies: int
+    twikey_customer_url: str
     twikey_calls_per_minute: int
     files_dir: Path
     files_kept: timedelta
@@ -230,6 +232,7 @@ def _settings(values: Mapping[str, Any], texts: Mapping[str, str]) -> Settings:
         console_host=of("CONSOLE_HOST"),
         console_port=of("CONSOLE_PORT"),
         console_proxies=of("CONSOLE_PROXIES"),
+        twikey_customer_url=of("TWIKEY_CUSTOMER_URL"),
         twikey_calls_per_minute=of("TWIKEY_CALLS_PER_MINUTE"),
         files_dir=of("FILES_DIR") or of("DATA_DIR").absolute() / "files",
         files_kept=timedelta(days=of("FILES_KEPT_DAYS")),

@@ -207,6 +207,7 @@ def settings_for(
         "TLTW_TWIKEY_API_URL": f"{twikey_url}/creditor",
         "TLTW_TWIKEY_API_TOKEN": DEFAULT_API_KEY,
         "TLTW_TWIKEY_PROFILE": "123",
+        "TLTW_TWIKEY_CUSTOMER_URL": f"{twikey_url}/ui/customers/{{customerNumber}}",
         "TLTW_DEFAULT_LANGUAGE": "nl",
         "TLTW_LOG_FORMAT": "json",
         # Never the .env of the folder we run in: it may name a real account or a real store.

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, cast
+from urllib.parse import quote, urlsplit
 
+from config.parse import CUSTOMER_NUMBER
 from mapping import (
     CannotMap,
     Kind,
@@ -94,8 +96,12 @@ def sides(
     asked_twikey: bool,
     auto_update: bool,
     settings: MappingSettings,
+    teamleader_at: str = "",
 ) -> Sides:
-    """Puts what both sides answered beside what we would send. `document` None: Teamleader could not be asked."""
+    """Puts what both sides answered beside what we would send. `document` None: Teamleader could not be asked.
+
+    `teamleader_at`: the configured address of Teamleader's web application.
+    """
     known = in_twikey is not None if asked_twikey else None
     if document is None:
         return Sides(in_twikey=known, rows=_only_twikey(kind, in_twikey or {}, settings))
@@ -109,7 +115,7 @@ def sides(
         in_twikey=known,
         rows=tuple(row for row in rows if row.teamleader or row.ours or row.twikey or row.remarks),
         problems=problems,
-        web_url=_safe(document.get("web_url")),
+        web_url=_safe(document.get("web_url"), teamleader_at),
         updated_at=customer.source_updated_at if customer else None,
         customer=customer,
     )
@@ -170,9 +176,22 @@ def _mapped(
         return None, refused.problems
 
 
-def _safe(url: object) -> str:
-    """An address that a page may link to; anything but https could be a script."""
-    return url if isinstance(url, str) and url.startswith("https://") else ""
+def _safe(url: object, teamleader_at: str) -> str:
+    """An address of Teamleader's that a page may link to: https, or where we know Teamleader to be. Others could be a script."""
+    if not isinstance(url, str):
+        return ""
+    if url.startswith("https://"):
+        return url
+    try:
+        there, known = urlsplit(url), urlsplit(teamleader_at)
+    except ValueError:
+        return ""
+    return url if teamleader_at and there[:2] == known[:2] else ""
+
+
+def page_in_twikey(template: str, number: str) -> str:
+    """Where Twikey shows a customer to people; empty when that is not known (`TLTW_TWIKEY_CUSTOMER_URL`)."""
+    return template.replace(CUSTOMER_NUMBER, quote(number, safe="")) if number else ""
 
 
 # -- what it means ---------------------------------------------------------------------------------------

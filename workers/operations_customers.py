@@ -10,7 +10,7 @@ from mapping import Kind
 from workers import audit
 from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure, NotFound
-from workers.customer import Judged, Sides, failed_attempts, id_of, judge, kind_of, number_of, sides
+from workers.customer import Judged, Sides, failed_attempts, id_of, judge, kind_of, number_of, page_in_twikey, sides
 from workers.integrations import ACTIVE
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
 from workers.operations import refresh
@@ -62,7 +62,7 @@ class CustomerStory:
 class CustomerView:
     """Everything about one customer. `number`: its number at Twikey, or empty when it can have none.
 
-    `active`: whether work of its integration runs. `failures`: why a side could not be asked; the rest is there all the same.
+    `twikey_url`: its page there, when that is known. `active`: whether work of its integration runs. `failures`: why a side could not be asked; the rest is there all the same.
     """
 
     subject: str
@@ -76,6 +76,7 @@ class CustomerView:
     judged: Judged
     failures: tuple[ApiFailure, ...] = ()
     moves: bool = False
+    twikey_url: str = ""
 
 
 def look(
@@ -103,6 +104,7 @@ def look(
         judged=judge(known.state, seen, auto_update=auto_update, now=now),
         failures=failures,
         moves=moves,
+        twikey_url="" if seen.in_twikey is False else page_in_twikey(services.settings.twikey_customer_url, number),
     )
 
 
@@ -126,6 +128,7 @@ def _ask(
         asked_twikey=bool(number) and not isinstance(in_twikey, ApiFailure),
         auto_update=auto_update,
         settings=tools.mapping,
+        teamleader_at=tools.integration.teamleader.auth_url,
     )
     if isinstance(document, NotFound):
         seen, document = replace(seen, in_teamleader=False), None

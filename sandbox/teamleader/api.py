@@ -42,7 +42,7 @@ def _perform(account: Account, operation: str) -> tuple[int, Any]:
     try:
         if operation not in OPERATIONS:
             raise CallRefused(404, "Unknown operation")
-        return OPERATIONS[operation](Call(account, _json_body(), request.environ["sandbox.record"]))
+        return OPERATIONS[operation](Call(account, _json_body(), request.environ["sandbox.record"], request.host_url))
     except CallRefused as refusal:
         return refusal.status, errors(refusal.status, refusal.title, **refusal.meta)
 

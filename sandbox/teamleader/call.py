@@ -23,6 +23,8 @@ class Call:
     account: Account
     body: Fields
     record: RequestRecord
+    # Where we were called, with a slash at the end: links in answers lead back to us.
+    root: str = ""
 
     def text(self, name: str) -> str:
         """A required string."""

@@ -17,14 +17,21 @@ def info(kind: Kind, call: Call) -> Answer:
     if customer is None:
         raise CallRefused(404, "The requested resource could not be found")
     call.record.notes |= {"customer": customer.id, "version": customer.version}
-    return 200, {"data": customer_in_info(kind, customer.data, call.body.get("includes") or "")}
+    shown = customer_in_info(kind, customer.data, call.body.get("includes") or "")
+    return 200, {"data": _with_link(kind, call, shown)}
 
 
 def list_(kind: Kind, call: Call) -> Answer:
     includes = call.body.get("includes") or ""
     with call.account.lock:
         chosen = _choose(kind, call)
-    return 200, {"data": [customer_in_list(kind, one.data, includes) for one in chosen]}
+    return 200, {"data": [_with_link(kind, call, customer_in_list(kind, one.data, includes)) for one in chosen]}
+
+
+def _with_link(kind: Kind, call: Call, shown: Fields) -> Fields:
+    """The address of its page here (pages.py), unless it was made with another one."""
+    page = f"{call.root}ui/customers/{kind}/{shown['id']}?account={call.account.id}"
+    return shown | {"web_url": shown["web_url"] or page}
 
 
 def _choose(kind: Kind, call: Call) -> Sequence[Customer]:

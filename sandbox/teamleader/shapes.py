@@ -9,7 +9,6 @@ ONLY_IN_INFO = {
     "contact": {"addresses", "companies", "remarks", "vat_number", "custom_fields", "price_list"},
     "company": {"addresses", "remarks", "custom_fields", "related_companies", "related_contacts", "price_list"},
 }
-WEB_PAGES = {"contact": "contact_detail.php", "company": "company_detail.php", "invoice": "invoice_detail.php"}
 
 
 def timestamp(at: datetime) -> str:
@@ -17,7 +16,8 @@ def timestamp(at: datetime) -> str:
 
 
 def web_url(kind: str, entity_id: str) -> str:
-    return f"https://focus.teamleader.eu/{WEB_PAGES[kind]}?id={entity_id}"
+    """The page in the real web application, of what has none here."""
+    return f"https://focus.teamleader.eu/{kind}_detail.php?id={entity_id}"
 
 
 def new_customer(kind: Kind, customer_id: str, at: datetime, given: Fields) -> Fields:
@@ -36,7 +36,7 @@ def new_customer(kind: Kind, customer_id: str, at: datetime, given: Fields) -> F
         "marketing_mails_consent": False,
         "added_at": timestamp(at),
         "updated_at": timestamp(at),
-        "web_url": web_url(kind, customer_id),
+        "web_url": None,  # where we are served is known when we answer: customers.py
     }
     common |= dict.fromkeys(("vat_number", "national_identification_number", "website", "iban", "bic", "payment_term"))
     common |= dict.fromkeys(("remarks", "price_list"))

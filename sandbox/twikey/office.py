@@ -52,6 +52,10 @@ class Office:
     def by_key(self, api_key: str) -> Creditor | None:
         return next((one for one in self.creditors.values() if one.api_key == api_key), None)
 
+    def owner_of(self, number: str) -> Creditor | None:
+        """The first creditor that has a customer of this number."""
+        return next((one for one in self.creditors.values() if number in one.customers), None)
+
     def login_pause(self) -> int:
         """Counts an attempt; answers the seconds to wait when there were too many, else 0."""
         with self._lock:

@@ -47,7 +47,10 @@ def twikey_pages(simulator: "Twikey") -> Blueprint:
         return render_template("twikey.html", customers=customers, term=term, clashes=clashes)
 
     @pages.get("/ui/customers/<number>")
-    def customer_page(number: str) -> str:
+    def customer_page(number: str) -> str | Response:
+        if number not in chosen().customers and (owner := office.owner_of(number)):
+            # Who links to us from elsewhere names no creditor.
+            return redirect(url_for("pages.customer_page", number=number, creditor=owner.id))
         one = found(number)
         names = [*PARAMETERS, *(name for name in one.profile if name not in PARAMETERS)]
         with chosen().lock:

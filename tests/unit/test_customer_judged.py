@@ -7,7 +7,7 @@ import pytest
 
 from mapping import MappingSettings
 from mapping.remarks import SENTENCES
-from workers.customer import REMARKED, judge, sides
+from workers.customer import REMARKED, judge, page_in_twikey, sides
 from workers.ledger.records import Story, SubjectState
 from workers.sync.freshness import SECOND, seen_until
 
@@ -195,8 +195,48 @@ def test_without_teamleader_what_twikey_has_is_shown_all_the_same():
     assert rows == {"companyName": "Tarwe", "email": "old@example.com"}
 
 
+AT = "http://127.0.0.1:9001"
+
+
+def link(url, at=AT):
+    found = sides(
+        "company",
+        COMPANY | {"web_url": url},
+        SAME,
+        asked_twikey=True,
+        auto_update=True,
+        settings=SETTINGS,
+        teamleader_at=at,
+    )
+    return found.web_url
+
+
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "http://focus.teamleader.eu/1", "", None, 7, "data:text/html,x"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "http://focus.teamleader.eu/1",
+        "http://127.0.0.1:9002/1",
+        "http://127.0.0.1:9001@evil.example.com/",
+        "http://127.0.0.1:9001\\@evil.example.com/",
+        "javascript://127.0.0.1:9001/%0aalert(1)",
+        "//127.0.0.1:9001/1",
+        "http://[",
+        "",
+        None,
+        7,
+        "data:text/html,x",
+    ],
 )
-def test_a_link_that_is_not_https_is_none(url):
-    assert seen(COMPANY | {"web_url": url}).web_url == ""
+def test_a_link_that_is_not_https_and_not_where_teamleader_is_configured_is_none(url):
+    assert link(url) == link(url, "") == ""
+
+
+def test_a_link_over_https_or_to_where_teamleader_is_configured_is_one():
+    assert link("https://focus.teamleader.eu/1", "") == "https://focus.teamleader.eu/1"
+    assert link(f"{AT}/ui/customers/company/1") == f"{AT}/ui/customers/company/1"
+
+
+def test_the_number_in_a_link_to_twikey_is_a_number_and_nothing_else():
+    assert page_in_twikey("https://x/c/{customerNumber}?tab=1", "A/..?b&c") == "https://x/c/A%2F..%3Fb%26c?tab=1"
+    assert page_in_twikey("", "1") == page_in_twikey("https://x/{customerNumber}", "") == ""

@@ -99,3 +99,22 @@ def test_a_second_account_and_a_second_creditor_have_pages_of_their_own() -> Non
     assert unknown.status_code == 404
     assert "Fietsen Van Hove" not in first
     assert "Fietsen Van Hove" in customer.text
+
+
+def test_the_addresses_that_lead_to_a_customer_are_pages_of_the_simulated_systems_themselves() -> None:
+    teamleader, twikey = create_teamleader(), create_twikey()
+    account = teamleader.world.add_account(characters=(), name="Garage")
+    made = account.create("company", {"name": "Fietsen Van Hove"})
+    teamleader.world.issue_tokens(account, access="theirs")
+    twikey.office.add_creditor("garage", "garage-key").add(made.id, {"companyName": "Fietsen Van Hove"})
+
+    with serve(teamleader) as url, httpx.Client(base_url=url, headers={"Authorization": "Bearer theirs"}) as client:
+        told = client.post("/companies.info", json={"id": made.id}).json()["data"]["web_url"]
+        listed = client.post("/companies.list", json={}).json()["data"][0]["web_url"]
+        there = client.get(told)
+    with serve(twikey) as twikey_url, httpx.Client(base_url=twikey_url, follow_redirects=True) as client:
+        in_twikey = client.get(f"/ui/customers/{made.id}")
+
+    assert told == listed == f"{url}/ui/customers/company/{made.id}?account={account.id}"
+    assert "Fietsen Van Hove" in there.text
+    assert "Fietsen Van Hove" in in_twikey.text

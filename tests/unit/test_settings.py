@@ -111,6 +111,41 @@ def test_plain_http_is_allowed_on_this_machine_only(url):
     assert first(GOOD | {"TLTW_TWIKEY_API_URL": url}).twikey.api_url == url
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://app.example.com/c/{customerNumber}",
+        "https://app.example.com/#/c?n={customerNumber}&tab=1",
+        "http://127.0.0.1:9002/ui/customers/{customerNumber}",
+    ],
+)
+def test_the_address_of_a_customer_in_twikey_is_kept_as_it_is(address):
+    assert settings.load(GOOD | {"TLTW_TWIKEY_CUSTOMER_URL": address}).twikey_customer_url == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://app.example.com/c/1",
+        "https://{customerNumber}.example.com/",
+        "https://app.example.com/{customerNumber}/{customerNumber}",
+        "https://app.example.com/{customer}/{customerNumber}",
+        'https://app.example.com/"{customerNumber}',
+        "http://app.example.com/{customerNumber}",
+        "javascript:alert({customerNumber})",
+        "https://an:secret@app.example.com/{customerNumber}",
+        "app.example.com/{customerNumber}",
+    ],
+)
+def test_what_cannot_be_the_address_of_a_customer_in_twikey_is_refused(address):
+    with pytest.raises(settings.SettingsWrong) as wrong:
+        settings.load(GOOD | {"TLTW_TWIKEY_CUSTOMER_URL": address})
+
+    assert set(wrong.value.problems) == {"TLTW_TWIKEY_CUSTOMER_URL"}
+    assert "secret" not in str(wrong.value)
+
+
 def test_the_cc_parameter_can_be_switched_off():
     assert first(GOOD | {"TLTW_TWIKEY_CC_PARAMETER": "off"}).cc_parameter == ""
 

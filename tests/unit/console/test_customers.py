@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from ingress.console.pages import customer as page_of_customer
@@ -83,6 +84,7 @@ def shop(build, monkeypatch) -> Iterator[Shop]:
             TLTW_TWIKEY_API_URL=f"{twikey_url}/creditor",
             TLTW_TWIKEY_API_TOKEN=DEFAULT_API_KEY,
             TLTW_TWIKEY_PROFILE="123",
+            TLTW_TWIKEY_CUSTOMER_URL=f"{twikey_url}/ui/customers/{{customerNumber}}",
             TLTW_AUTO_UPDATE="on",
         )
         for role in Role:
@@ -278,7 +280,6 @@ def test_equal_on_both_sides_is_said_in_one_sentence(shop, viewer):
     assert "Twikey has this customer as it is in Teamleader." in text_of(page)
     assert "differs" not in text_of(page)
     assert "Brought to Twikey" in text_of(page)
-    assert f"focus.teamleader.eu/company_detail.php?id={company}" in page.text
 
 
 def test_an_old_email_is_marked_and_explained(shop, viewer):
@@ -795,6 +796,27 @@ def test_without_teamleader_there_is_no_form_and_the_page_says_why(shop, operato
     answer = operator.get(f"{of(company)}/add")
 
     assert "Teamleader does not answer" in text_of(operator.get(answer.location))
+
+
+# -- links to both records -----------------------------------------------------------------------------
+
+
+def links(page):
+    return dict(re.findall(r'<a href="([^"]+)" rel="noopener noreferrer">Open in (\w+)</a>', page.text))
+
+
+def test_both_records_are_a_click_away(shop, viewer):
+    company = shop.company()
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+
+    found = links(viewer.get(of(company)))
+
+    assert list(found.values()) == ["Teamleader", "Twikey"]
+    assert [httpx.get(one).status_code for one in found] == [200, 200]
+
+
+def test_who_twikey_does_not_know_has_no_page_there(shop, viewer):
+    assert list(links(viewer.get(of(shop.company()))).values()) == ["Teamleader"]
 
 
 # -- what the CRM plants -------------------------------------------------------------------------------
