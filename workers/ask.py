@@ -4,15 +4,17 @@ A person who looks can press again, an edit cannot: such calls give way to live 
 takes every call as it comes free they are had all the same, by waiting a little. What an API refuses here, it refuses to all.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import TypeVar, cast
 
 from config.keys import IntegrationKeys
 from workers.bulk.patience import patiently
-from workers.clients.errors import ApiFailure, Throttled
+from workers.clients.errors import ApiFailure, Throttled, Unavailable
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.teamleader.rate_limit import CallBudget
 from workers.ledger.records import from_ms
@@ -24,11 +26,17 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 7.0
 
 
-def teamleader_says(services: Services, integration: str, question: Callable[[TeamleaderClient], T]) -> T:
+def teamleader_says(
+    services: Services,
+    integration: str,
+    question: Callable[[TeamleaderClient], T],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> T:
     """Asks Teamleader, calls taken from what live work leaves. Raises `Throttled` when that stays nothing for a while."""
     teamleader = _giving_way(services, integration)
     with _noting_pauses(services, integration):
-        return patiently(lambda: question(teamleader), longest_seconds=PATIENCE_SECONDS)
+        return patiently(lambda: question(teamleader), longest_seconds=patience_seconds)
 
 
 def _giving_way(services: Services, integration: str) -> TeamleaderClient:
@@ -61,6 +69,43 @@ def at_once(*questions: Callable[[], T]) -> list[T | ApiFailure]:
     """What each question was answered, in their order; the longest one decides how long it takes."""
     with ThreadPoolExecutor(max_workers=len(questions) or 1) as threads:
         return list(threads.map(_tried, questions))
+
+
+def briefly(services: Services, most: timedelta, *questions: Callable[[], T]) -> list[T | ApiFailure]:
+    """What each question was answered within a time, for pages that can do without; what is late is `Unavailable`.
+
+    A late question goes on by itself: it may be renewing a token, which must not be cut off. Only so many do at a time, so
+    that pages do not wait at all, nor pile up calls, while an API leaves everybody hanging.
+    """
+    ends = time.monotonic() + most.total_seconds()
+    begun = [_begun(services, question) for question in questions]
+    return [_by(ends, one) for one in begun]
+
+
+def _begun(services: Services, question: Callable[[], T]) -> "Future[T | ApiFailure]":
+    future: Future[T | ApiFailure] = Future()
+    if not services.unawaited.acquire(blocking=False):
+        future.set_result(Unavailable("teamleader", "earlier questions still wait for their answers"))
+        return future
+
+    def ask() -> None:
+        try:
+            future.set_result(_tried(question))
+        except Exception as mistake:  # noqa: BLE001 # raised where the answer is awaited
+            future.set_exception(mistake)
+        finally:
+            services.unawaited.release()
+
+    # Not a daemon: a process that ends waits for it, for the sake of the token.
+    Thread(target=ask, name="asks-briefly").start()
+    return future
+
+
+def _by(ends: float, future: "Future[T | ApiFailure]") -> T | ApiFailure:
+    try:
+        return future.result(timeout=max(0.0, ends - time.monotonic()))
+    except TimeoutError:
+        return Unavailable("teamleader", "Teamleader did not answer soon enough for a page")
 
 
 def _tried(question: Callable[[], T]) -> T | ApiFailure:

@@ -5,16 +5,18 @@ The ledger knows ids and no names, so names are asked of Teamleader; nothing tha
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import get_args
 
 from mapping import Kind, entered, name_of
 from mapping.csv_rows import as_document, teamleader_id
 from mapping.values import tidy
-from workers.ask import at_once, teamleader_says
+from workers.ask import at_once, briefly, teamleader_says
 from workers.clients.errors import ApiFailure
 from workers.clients.teamleader.client import TeamleaderClient
+from workers.integrations import ACTIVE
 from workers.ledger.records import SubjectState
 from workers.operations import subject_of
 from workers.services import Services
@@ -24,6 +26,9 @@ LISTS: Mapping[Kind, str] = {"contact": "contacts.list", "company": "companies.l
 # Of each kind, so a page holds twice as many.
 PAGE = 10
 LAST_PAGE = 100
+# Customers that one call can name, and how long somebody who wants names waits for a free call.
+NAMED_AT_ONCE = 100
+NAMES_PATIENCE_SECONDS = 1.0
 LONGEST = 120
 ENDS_OF_A_PREFIX = ("-", ".", "_")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -76,6 +81,43 @@ def find(services: Services, integration: str, words: str, *, page: int = 1) -> 
         more=not ids and any(isinstance(rows, list) and len(rows) >= PAGE for rows in answers) and page < LAST_PAGE,
         failure=failures[0] if failures else None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names of customers by their subjects. `complete` False: Teamleader could not be asked, or not of both kinds."""
+
+    of: Mapping[str, str] = field(default_factory=dict, repr=False)
+    complete: bool = True
+
+
+def names_of(services: Services, integration: str, subjects: Sequence[str], *, most: timedelta) -> Names:
+    """The names that go with the ids of a page, as far as Teamleader tells them soon. A call for each kind, at most.
+
+    Never fails for Teamleader's sake and takes no longer than `most`: nobody needs the names to act. Takes no call that live
+    work wants, and none while work is held. Of invoices it says nothing.
+    """
+    assert len(subjects) <= NAMED_AT_ONCE, "one page of a list at a time"
+    asked = {kind: ids for kind in KINDS if (ids := _ids_of(kind, subjects))}
+    if not asked:
+        return Names()
+    if services.ledger(integration).state() != ACTIVE:
+        return Names(complete=False)
+    answers = briefly(
+        services, most, *(partial(_names, services, integration, kind, ids) for kind, ids in asked.items())
+    )
+    told = [one for one in answers if not isinstance(one, ApiFailure)]
+    return Names(of={subject: name for one in told for subject, name in one.items()}, complete=len(told) == len(asked))
+
+
+def _ids_of(kind: Kind, subjects: Sequence[str]) -> list[str]:
+    return [subject.partition(":")[2] for subject in subjects if subject.startswith(f"{kind}:")]
+
+
+def _names(services: Services, integration: str, kind: Kind, ids: Sequence[str]) -> dict[str, str]:
+    body = {"filter": {"ids": list(ids)}, "page": {"size": len(ids), "number": 1}}
+    rows = teamleader_says(services, integration, partial(_list, kind, body), patience_seconds=NAMES_PATIENCE_SECONDS)
+    return {hit.subject: hit.name for hit in _hits(kind, rows) if hit.name}
 
 
 def ids_in(words: str, prefix: str = "") -> tuple[str, ...]:

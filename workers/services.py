@@ -27,6 +27,9 @@ from workers.sync.run import Tools
 
 log = structlog.get_logger()
 
+# Questions that a page stopped waiting for (`ask.briefly`) and that still run, at most; more are not begun.
+UNAWAITED = 8
+
 
 def store_url(settings: Settings) -> str:
     """The configured store, else the embedded one that is running; raises `NoStore` when there is none."""
@@ -65,6 +68,7 @@ class Services:
     cipher: Cipher
     registry: Registry
     allowed: Allowed
+    unawaited: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(UNAWAITED))
     _known: dict[str, Integration] = field(default_factory=dict)
     _revision: int = -1
     _tools: dict[str, Tools] = field(default_factory=dict)

@@ -1,5 +1,9 @@
 """Commands about dead letters: what failed for good, why, and how to go on."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+
 import click
 from rich.text import Text
 
@@ -16,9 +20,13 @@ from ingress.cli.shared import (
     when,
     who,
 )
-from workers import operations
+from workers import operations, operations_find
 from workers.ledger.records import DeadLetter
+from workers.operations_find import NAMED_AT_ONCE
 from workers.services import Services
+
+# Somebody who gives a command waits longer than a page may.
+NAMES_WITHIN = timedelta(seconds=20)
 
 
 @click.group("dead-letters")
@@ -28,18 +36,37 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @click.option("--reason", default="", help="Only those that died of this.")
+@click.option("--names", "with_names", is_flag=True, help="Ask Teamleader for the names: a call for 100 of a kind.")
 @integration_option
 @json_option
 @command
-def list_(services: Services, reason: str, name: str, as_json: bool) -> None:
+def list_(services: Services, reason: str, with_names: bool, name: str, as_json: bool) -> None:
     """List the dead letters, oldest first."""
     letters = list(operations.dead_letters(services, name, reason=reason))
+    names = _names(services, name, [letter.subject for letter in letters]) if with_names else None
     if as_json:
-        answer(letters, as_json=True)
+        answer(letters if names is None else _with_names(letters, names), as_json=True)
     elif not letters:
         console.print("No dead letters. Nothing needs you.")
     else:
-        _table(letters)
+        _table(letters, names)
+
+
+def _names(services: Services, integration: str, subjects: list[str]) -> dict[str, str]:
+    """As far as Teamleader tells them: an API that fails for some fails for the next."""
+    names: dict[str, str] = {}
+    for first in range(0, len(subjects), NAMED_AT_ONCE):
+        some = subjects[first : first + NAMED_AT_ONCE]
+        told = operations_find.names_of(services, integration, some, most=NAMES_WITHIN)
+        names.update(told.of)
+        if not told.complete:
+            click.echo("Teamleader does not tell all the names just now.", err=True)
+            break
+    return names
+
+
+def _with_names(letters: list[DeadLetter], names: Mapping[str, str]) -> list[object]:
+    return [{**asdict(letter), "name": names.get(letter.subject, "")} for letter in letters]
 
 
 @dead_letters.command()
@@ -110,10 +137,12 @@ def discard(services: Services, subject: str, why: str, name: str, as_json: bool
     answer({"discarded": subject}, as_json=as_json, text=f"{subject} was given up.")
 
 
-def _table(letters: list[DeadLetter]) -> None:
-    table = table_of("died", "subject", "reason", "what happened", whole=("subject",))
+def _table(letters: list[DeadLetter], names: Mapping[str, str] | None) -> None:
+    named = ("name",) if names is not None else ()
+    table = table_of("died", "subject", *named, "reason", "what happened", whole=("subject",))
     for letter in letters:
-        cells = (when(letter.died), letter.subject, letter.story.reason, letter.story.sentence)
+        called = (names.get(letter.subject, ""),) if names is not None else ()
+        cells = (when(letter.died), letter.subject, *called, letter.story.reason, letter.story.sentence)
         table.add_row(*map(Text, cells))
     console.print(table)
     console.print("In full: tltw dead-letters show SUBJECT    Again: tltw dead-letters replay SUBJECT", markup=False)

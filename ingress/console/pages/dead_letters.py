@@ -1,5 +1,7 @@
 """Dead letters: what failed for good, why, and how to go on: try out, replay, give up. Whatever is pressed twice is harmless."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, request
@@ -7,9 +9,10 @@ from flask import Response, abort, request
 from config.integrations import Integration
 from ingress.console.here import Here
 from ingress.console.page import Answer, Pages
-from workers import operations_bulk, operations_dead_letters
+from workers import operations_bulk, operations_dead_letters, operations_find
 from workers.dead_letters import AGES, KINDS, OLDER, Choice, NotAChoice
 from workers.operations_dead_letters import TRIED_AT_MOST, Done, DryRun, Found
+from workers.operations_find import Names
 from workers.operators import Role
 
 PAGE = 25
@@ -18,6 +21,8 @@ PARTS = ("title", "cause", "fix")
 ACTS = ("replay", "discard")
 CHOSEN_BY = ("reason", "kind", "age", "text")
 WHY_LENGTH = 200
+# A page waits no longer for the names of its customers.
+NAMES_WITHIN = timedelta(seconds=2)
 # What is said afterwards, by act and whether some were no longer dead.
 SAID = {
     ("replay", False): "dead_letters.replay_said",
@@ -41,11 +46,13 @@ def shown(here: Here, integration: Integration) -> Answer:
     found = operations_dead_letters.find(here.services, integration.id, choice)
     page = min(request.args.get("page", 1, type=int), _last_page(found))
     first = (max(page, 1) - 1) * PAGE
+    letters = found.letters[first : first + PAGE]
     return here.page(
         "dead_letters.html",
         status=422 if problem else 200,
         found=found,
-        letters=found.letters[first : first + PAGE],
+        letters=letters,
+        names=_names(here, integration, [letter.subject for letter in letters]),
         choice=choice,
         given=given,
         problem=problem,
@@ -98,7 +105,18 @@ def one(here: Here, integration: Integration, subject: str) -> Answer:
     states = operations_dead_letters.look(here.services, integration.id, [subject])
     if not states:
         return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer")
-    return here.page("dead_letter.html", state=states[0], parts=PARTS, may_act=here.operator.may(Role.OPERATOR))
+    return here.page(
+        "dead_letter.html",
+        state=states[0],
+        names=_names(here, integration, [subject]),
+        parts=PARTS,
+        may_act=here.operator.may(Role.OPERATOR),
+    )
+
+
+def _names(here: Here, integration: Integration, subjects: Sequence[str]) -> Names:
+    """The ledger knows ids; people know names. Of this page only, and only if Teamleader tells them at once."""
+    return operations_find.names_of(here.services, integration.id, subjects, most=NAMES_WITHIN)
 
 
 # -- what was chosen -------------------------------------------------------------------------------------
@@ -141,6 +159,7 @@ def _ask(here: Here, integration: Integration, act: str, *, tried: DryRun | None
             said="dead_letters.no_longer" if _means_all() or _ticked() else "dead_letters.nothing_ticked",
         )
     choice = _choice() if everything else Choice()
+    shown = [one.subject for one in tried.tried] if tried else [] if everything else subjects
     plan = operations_bulk.plan(here.services, integration.id, "replay", dict(choice.parts)) if everything else None
     return here.page(
         "dead_letters_chosen.html",
@@ -148,6 +167,7 @@ def _ask(here: Here, integration: Integration, act: str, *, tried: DryRun | None
         act=act,
         how_many=len(subjects),
         subjects=[] if everything else subjects,
+        names=_names(here, integration, shown),
         choice=choice,
         plan=plan,
         tried=tried,

@@ -1,6 +1,8 @@
 """Finding and adding on the command line: what is shown, what is written, and what is said when an API does not help."""
 
 from workers import audit, operations
+from workers.ledger import Cause
+from workers.ledger.records import Story
 
 PERSON = {"first_name": "An", "last_name": "Zonnewijzer"}
 
@@ -82,3 +84,33 @@ def test_one_that_twikey_knows_is_left_alone_and_the_command_that_updates_is_nam
 
 def test_one_that_teamleader_no_longer_has_is_not_found(desk, tltw):
     assert tltw("add", "contact", "2a39e420-3ba3-4384-8024-fa702ef99c9f", "--yes").code == 3
+
+
+def bury(desk, subject):
+    desk.ledger.mark(subject, frozenset({Cause.WEBHOOK}))
+    desk.ledger.fail(desk.ledger.claim(subject), "dead", reason="refused", story=Story("refused", sentence="no"))
+
+
+def test_dead_letters_are_listed_with_names_when_that_is_asked_for(desk, tltw):
+    company = f"company:{desk.create('company', name='Zonnewijzer [b]bv')}"
+    bury(desk, company)
+
+    listed, plain = tltw("dead-letters", "list", "--names"), tltw("dead-letters", "list")
+    as_json = tltw("dead-letters", "list", "--names", "--json").json
+
+    assert "Zonnewijzer [b]bv" in listed.out
+    assert "Zonnewijzer" not in plain.out
+    assert [(one["subject"], one["name"], one["story"]["reason"]) for one in as_json] == [
+        (company, "Zonnewijzer [b]bv", "refused")
+    ]
+
+
+def test_the_list_is_there_without_the_names_too(desk, tltw):
+    bury(desk, "company:1")
+    desk.teamleader.faults.set("status", status=503)
+
+    answer = tltw("dead-letters", "list", "--names")
+
+    assert answer.code == 0
+    assert "company:1" in answer.out
+    assert "Teamleader does not tell all the names just now." in answer.result.stderr
