@@ -188,7 +188,7 @@ def _turning(act: Literal["pause", "resume", "cancel"], meaning: str) -> None:
 
 _turning("pause", "Pause a job after the step under way. It keeps its place.")
 _turning("resume", "Go on with a job that was paused, or that failed, from where it was.")
-_turning("cancel", "End a job for good after the step under way. What it did stays done.")
+_turning("cancel", "End a job for good after the step under way, or give up one that failed. What it did stays done.")
 
 
 # -- how a run is started and seen through -----------------------------------------------------------

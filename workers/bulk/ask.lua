@@ -21,6 +21,11 @@ local function resume()
 end
 
 local function cancel()
+  if state == 'failed' then
+    -- It is over already; now nobody needs to look at it any more. Why it failed stays to be read.
+    finish('cancelled', get('reason'), 'Given up by an operator after it failed: ' .. get('sentence'))
+    return 1
+  end
   if not under_way() and state ~= 'paused' then return 0 end
   if leased then
     redis.call('HSET', JOB, 'asked', 'cancel')

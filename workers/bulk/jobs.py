@@ -21,7 +21,7 @@ step, together with the cursor; a process that dies takes at most one step with 
   kept elsewhere, so that only committed steps count. What must be told exactly once goes into `Step.lines`.
 - Failures fly. `workers/bulk/policy.py` says what becomes of them: throttled and unavailable APIs are waited for,
   anything else fails the run with a sentence (`JobFailed` to say which; `JobStopped` ends it without a failure).
-  `resume` goes on from the cursor, `start` begins anew.
+  `resume` goes on from the cursor, `start` begins anew, `cancel` gives it up.
 - Nothing in `parameters`, `cursor`, `result` and `lines` may be personal data: ids, field names, reasons, numbers.
 
 It never talks to an API and never starts anything by itself: `runner` does the steps, `schedule` starts what is due.
@@ -168,7 +168,7 @@ class Jobs:
         return self._ask("resume", integration, kind)
 
     def cancel(self, integration: str, kind: str) -> tuple[Job | None, bool]:
-        """Ends the run for good; what was done stays done."""
+        """Ends the run for good; what was done stays done. One that failed is given up: nobody is needed any more."""
         return self._ask("cancel", integration, kind)
 
     def look(self, integration: str, kind: str) -> Job | None:

@@ -19,6 +19,7 @@ from workers.operators import Role
 # What is begun on this page; other kinds begin where they belong.
 STARTED_HERE = ("sweep", "drift", "invoices")
 ACTS = ("pause", "resume", "cancel")
+NOTHING = "jobs.said.nothing"
 # How often a page with something under way looks for news.
 NEWS_EVERY = timedelta(seconds=3)
 LINES = 100
@@ -71,9 +72,14 @@ def turn(here: Here, integration: Integration, kind: str) -> Answer:
     act = request.form.get("act", "")
     if kind not in by_name() or act not in ACTS:
         abort(400)
-    _, changed = operations_bulk.turn(here.services, integration.id, kind, act, by=here.by)  # type: ignore[arg-type]
-    said = f"jobs.said.{act}" if changed else "jobs.said.nothing"
-    return here.go("jobs.one", integration=integration.id, kind=kind, said=said)
+    job, changed = operations_bulk.turn(here.services, integration.id, kind, act, by=here.by)  # type: ignore[arg-type]
+    return here.go("jobs.one", integration=integration.id, kind=kind, said=_said(act, job) if changed else NOTHING)
+
+
+def _said(act: str, job: Job | None) -> str:
+    # Of the runs that an operator ends only one that failed keeps its reason.
+    given_up = job is not None and job.state == "cancelled" and job.reason
+    return "jobs.said.given_up" if given_up else f"jobs.said.{act}"
 
 
 def _all(here: Here, integration: Integration) -> Response:

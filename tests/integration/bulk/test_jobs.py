@@ -225,6 +225,24 @@ def test_a_failed_job_resumes_from_its_cursor_and_starts_anew_from_nothing(jobs:
     assert (look(jobs).cursor, look(jobs).done) == (None, 0)
 
 
+def test_a_failed_job_can_be_given_up_and_then_needs_nobody(jobs: Jobs) -> None:
+    start(jobs)
+    jobs.commit(take(jobs), Step(cursor=5, done=5), keep=False)
+    jobs.end(take(jobs), "failed", reason="refused", sentence="Teamleader refuses it.")
+
+    given_up, changed = jobs.cancel("acme", "sweep")
+    again, changed_again = jobs.cancel("acme", "sweep")
+    resumed, goes_on = jobs.resume("acme", "sweep")
+
+    assert given_up is not None
+    assert (changed, given_up.state, given_up.reason, given_up.done) == (True, "cancelled", "refused", 5)
+    assert given_up.sentence == "Given up by an operator after it failed: Teamleader refuses it."
+    assert (changed_again, goes_on) == (False, False)
+    assert again == resumed == look(jobs)
+    assert [story.state for story in jobs.history("acme", "sweep")] == ["cancelled", "failed"]
+    assert jobs.next_turns()[0] == []
+
+
 def test_a_job_waits_with_its_reason_and_counts_failed_tries_in_a_row(jobs: Jobs, store: "redis.Redis") -> None:
     start(jobs)
     for _ in range(2):

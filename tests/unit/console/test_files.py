@@ -406,7 +406,6 @@ def test_rows_of_a_failed_import_are_kept_for_its_resume(house, act):
 
     assert "belong to an import that failed" in said
     assert operations_files.checked_before(house.services, "default", path.rpartition("/")[2])
-    jobs.resume("default", "import")
     jobs.cancel("default", "import")
     assert "rows were forgotten" in text_of(browser.get(browser.post(f"{path}/forget").location))
 

@@ -48,6 +48,22 @@ def test_a_job_is_planned_started_paused_resumed_and_stopped(house):
     assert (job.state, job.by, dict(job.parameters)) == ("cancelled", "operator:the-operator", {"days": 14})
 
 
+def test_a_job_that_failed_can_be_given_up_and_then_shows_no_trouble(house):
+    jobs, browser = Jobs(house.store), house.browser("the-operator")
+    jobs.start("default", "drift", {}, by="cli:test")
+    jobs.end(jobs.take("default", "drift"), "failed", reason="refused", sentence="Teamleader refuses it.")
+    failed = browser.get(f"{JOBS}/drift")
+
+    said = browser.get(browser.post(f"{JOBS}/drift/turn", {"act": "cancel"}).location)
+
+    assert "Give up ends it for good" in text_of(failed)
+    assert "It is given up." in text_of(said)
+    assert "Given up by an operator after it failed: Teamleader refuses it." in text_of(said)
+    assert 'class="status trouble"' in failed.text
+    assert 'class="status trouble"' not in said.text
+    assert 'name="act"' not in said.text
+
+
 def test_a_page_looks_for_news_only_while_something_runs_and_does_so_without_scripts_too(house):
     browser = house.browser("the-viewer")
     quiet = browser.get(JOBS).text
