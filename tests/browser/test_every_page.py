@@ -61,3 +61,54 @@ def test_a_page_is_one_request_a_style_sheet_and_a_small_script(visit, console):
 
     kinds = sorted(url.removeprefix(console.url).split("?")[0] for url in asked)
     assert [kind for kind in kinds if kind != "/static/icon.svg"] == ["/", "/static/console.css", "/static/console.js"]
+
+
+@pytest.mark.parametrize("language", ["nl-BE", "fr-BE", "en-GB"])
+def test_on_a_phone_the_content_begins_near_the_top(visit, language):
+    page = visit("the-admin", size=PHONE, language=language)
+
+    assert top_of(page, "main > :first-child") < 160
+    page.goto(PAGES["integration"])
+    assert top_of(page, "main > .tabs + *") < 290
+
+
+def top_of(page, selector):
+    top: float = page.locator(selector).first.evaluate("(one) => one.getBoundingClientRect().top + scrollY")
+    return top
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_on_a_phone_the_menu_opens_by_keyboard_and_closes_again_without_scripts_too(visit, scripts):
+    page = visit("the-admin", PAGES["integration"], size=PHONE, scripts=scripts)
+    for button, links in (("Menu", "Menu"), ("Pages of default: State", "Pages of default")):
+        opens, menu = page.get_by_role("button", name=button), page.get_by_role("navigation", name=links)
+        assert not menu.is_visible()
+
+        opens.press("Enter")
+
+        assert menu.is_visible()
+        assert sticks_out(page) == []
+        page.keyboard.press("Tab")
+        assert menu.get_by_role("link").first.evaluate("(one) => one === document.activeElement")
+        page.keyboard.press("Escape")
+        assert not menu.is_visible()
+
+
+def test_an_open_menu_leads_on_and_axe_finds_nothing_in_it(visit):
+    page = visit("the-admin", PAGES["integration"], size=PHONE, scheme="dark")
+    page.get_by_role("button", name="Pages of default").click()
+    found = troubles(page)
+
+    page.get_by_role("link", name="Dead letters").click()
+
+    assert found == []
+    assert page.url.endswith("/integrations/default/dead-letters")
+
+
+def test_on_a_desktop_the_menu_and_the_tabs_are_rows(visit):
+    page = visit("the-admin", PAGES["integration"])
+
+    assert page.get_by_role("button", name="Menu").count() == 0
+    assert page.get_by_role("navigation", name="Menu").is_visible()
+    assert page.get_by_role("navigation", name="Pages of default").is_visible()
+    assert top_of(page, "main > .tabs + *") < 210
