@@ -23,9 +23,11 @@ from mapping import (
 from workers.ledger.records import SubjectState
 from workers.standing import Level
 from workers.sync.compare import is_shown, shown_by_twikey
+from workers.sync.decide import WITHHELD
 from workers.sync.freshness import SECOND
 
 CC = "cc"
+BROUGHT = ("synced", "unchanged")
 # Why a value is not sent although nothing is wrong with it: a rule of the mapping (its table says them all).
 Unsent = Literal["", "empty", "no_mobile", "country_alone", "no_language", "cc_off", "cc_same"]
 _UNSENT: Mapping[str, Unsent] = {"mobile": "no_mobile", "country": "country_alone", "l": "no_language", CC: "cc_same"}
@@ -197,7 +199,18 @@ def page_in_twikey(template: str, number: str) -> str:
 # -- what it means ---------------------------------------------------------------------------------------
 
 What = Literal[
-    "gone", "dead", "trying", "on_the_way", "unknown", "cannot_map", "held", "differs", "unusable", "unseen", "equal"
+    "gone",
+    "dead",
+    "trying",
+    "on_the_way",
+    "unknown",
+    "cannot_map",
+    "held",
+    "withheld",
+    "differs",
+    "unusable",
+    "unseen",
+    "equal",
 ]
 Why = Literal["", "off", "never", "edited_since", "changed_in_twikey"]
 
@@ -229,11 +242,33 @@ def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, now: da
         return Judged(level=Level.LOOK, what="differs", why=_why(state, seen, auto_update), count=len(seen.differing))
     if seen.unusable:
         return Judged(level=Level.LOOK, what="unusable", count=len(seen.unusable))
-    if state is not None and state.held and _may_change(seen):
-        return Judged(level=Level.LOOK, what="held", since=state.ended)
+    if state is not None and (waits := _waits(state, seen)):
+        level = Level.LOOK if waits == "surely" else Level.OFF
+        return Judged(level=level, what="held" if state.held else "withheld", since=state.synced)
     if seen.in_teamleader is None or seen.in_twikey is None:
         return Judged(level=Level.OFF, what="unseen", since=state.synced if state else None)
     return Judged(level=Level.WELL, what="equal", since=state.synced if state else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """How the ledger left a customer, for lists: `word` as in words/customers.toml, and when it was last brought over."""
+
+    level: Level
+    word: str
+    since: datetime | None = None
+
+
+def remembered(state: SubjectState | None, *, now: datetime) -> Remembered:
+    """How a customer stands while nobody is asked: by the rules of `judge`, so that a state has one colour everywhere."""
+    if state is None:
+        return Remembered(Level.OFF, "unheard")
+    judged = judge(state, Sides(in_teamleader=False if state.outcome == "gone" else None), auto_update=True, now=now)
+    if judged.what != "unseen":
+        return Remembered(judged.level, judged.what, state.synced)
+    if state.synced:
+        return Remembered(Level.WELL, "synced", state.synced)
+    return Remembered(Level.OFF, "skipped" if state.outcome == "skipped" else "unheard")
 
 
 def failed_attempts(state: SubjectState, now: datetime) -> int:
@@ -270,9 +305,21 @@ def _edited_since(synced: datetime, source_updated_at: str, updated_at: datetime
     return updated_at is not None and updated_at > last
 
 
-def _may_change(seen: Sides) -> bool:
-    """Whether switching automatic updates on would bring anything, as far as can be seen; nothing differs otherwise."""
-    return seen.in_teamleader is None or seen.in_twikey is None or any(row.waits for row in seen.rows)
+def _waits(state: SubjectState, seen: Sides) -> Literal["", "maybe", "surely"]:
+    """Whether Twikey lacks something because automatic updates were off; nothing differs otherwise.
+
+    What both sides show decides. Where that cannot be seen the ledger does: it knows surely what a sync by hand left out, but
+    of an edit that was held only that there was one.
+    """
+    compared = seen.in_teamleader is not None and seen.in_twikey is not None
+    if any(row.waits and not row.hidden for row in seen.rows):
+        return "surely"
+    if compared and not any(row.hidden and (row.waits or row.ours) for row in seen.rows):
+        return ""
+    if state.reason == WITHHELD:
+        return "surely"
+    brought = state.outcome in BROUGHT
+    return "maybe" if state.held and not (compared and brought) else ""
 
 
 def _moment(text: str) -> datetime | None:

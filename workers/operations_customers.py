@@ -15,10 +15,11 @@ from workers.integrations import ACTIVE
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
 from workers.operations import refresh
 from workers.services import Services
+from workers.sync.decide import WITHHELD
 from workers.sync.run import Tools
 
 OWED = "owed"
-# `done_off`: with auto-update off, so without CC and a changed invoicing address. `held`: the integration does no work.
+# `done_off`: but for CC or an invoicing address, which are withheld while auto-update is off. `held`: the integration does no work.
 Refreshed = Literal["done", "done_off", "failed", "under_way", "held"]
 LOOK_EVERY = timedelta(milliseconds=100)
 
@@ -146,7 +147,7 @@ def refresh_now(services: Services, integration: str, subject: str, *, most: tim
         return "under_way"
     if state.story is not None or state.outcome not in ("synced", "unchanged"):
         return "failed"
-    return "done" if ledger.auto_update() else "done_off"
+    return "done_off" if state.reason == WITHHELD else "done"
 
 
 def wait_for_end(services: Services, integration: str, subject: str, *, most: timedelta) -> SubjectState | None:

@@ -7,7 +7,7 @@ import pytest
 
 from mapping import MappingSettings
 from mapping.remarks import SENTENCES
-from workers.customer import REMARKED, judge, page_in_twikey, sides
+from workers.customer import REMARKED, Sides, judge, page_in_twikey, remembered, sides
 from workers.ledger.records import Story, SubjectState
 from workers.sync.freshness import SECOND, seen_until
 
@@ -109,14 +109,59 @@ def test_a_customer_without_a_name_cannot_be_sent():
     assert [problem.field for problem in found.problems] == ["companyName"]
 
 
-def test_held_is_said_when_something_waits_for_automatic_updates():
-    held, no_cc = replace(STATE, held=True), COMPANY | {"emails": COMPANY["emails"][:1]}
+HELD = replace(STATE, held=True, outcome="skipped", reason="auto_update_off")
+HIDDEN, RIGHT, WRONG = SAME, SAME | {"cc": "b@example.com"}, SAME | {"cc": "old@example.com"}
+WITHHELD = replace(STATE, reason="withheld")
+NO_CC = COMPANY | {"emails": COMPANY["emails"][:1]}
 
-    assert what(held, on=False) == ("held", "")
-    assert what(held, seen(in_twikey=SAME | {"cc": "old@example.com"}, on=False), on=False) == ("held", "")
-    assert what(held, seen(in_twikey=None, asked=False, on=False), on=False) == ("held", "")
-    assert what(held, seen(in_twikey=SAME | {"cc": "b@example.com"}, on=False), on=False) == ("equal", "")
-    assert what(held, seen(no_cc, on=False), on=False) == ("equal", "")
+
+@pytest.mark.parametrize(
+    ("state", "document", "in_twikey", "expected"),
+    [
+        # What both sides show decides.
+        (HELD, COMPANY, WRONG, ("held", "look")),
+        (HELD, COMPANY, RIGHT, ("equal", "well")),
+        (HELD, NO_CC, HIDDEN, ("equal", "well")),
+        (WITHHELD, COMPANY, WRONG, ("withheld", "look")),
+        (WITHHELD, COMPANY, RIGHT, ("equal", "well")),
+        (STATE, COMPANY, WRONG, ("withheld", "look")),
+        # Where Twikey does not show it, what the ledger remembers.
+        (HELD, COMPANY, HIDDEN, ("held", "off")),
+        (replace(STATE, held=True), COMPANY, HIDDEN, ("equal", "well")),
+        (replace(WITHHELD, held=True), COMPANY, HIDDEN, ("held", "look")),
+        (WITHHELD, COMPANY, HIDDEN, ("withheld", "look")),
+        (STATE, COMPANY, HIDDEN, ("equal", "well")),
+    ],
+)
+def test_what_automatic_updates_left_out_is_said_in_the_colour_of_how_surely_it_is_known(
+    state, document, in_twikey, expected
+):
+    judged = judge(state, seen(document, in_twikey, on=False), auto_update=False, now=NOW)
+
+    assert (judged.what, judged.level) == expected
+
+
+@pytest.mark.parametrize("state", [HELD, WITHHELD, replace(WITHHELD, held=True), replace(STATE, held=True), OWED])
+def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(state):
+    unseen = judge(state, Sides(), auto_update=False, now=NOW)
+
+    assert (remembered(state, now=NOW).word, remembered(state, now=NOW).level) == (unseen.what, unseen.level)
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "level"),
+    [
+        (None, "unheard", "off"),
+        (STATE, "synced", "well"),
+        (replace(STATE, synced=None, outcome="skipped"), "skipped", "off"),
+        (replace(STATE, outcome="gone"), "gone", "off"),
+        (replace(STATE, story=Story("refused")), "dead", "trouble"),
+        (WITHHELD, "withheld", "look"),
+        (HELD, "held", "off"),
+    ],
+)
+def test_a_list_says_how_the_ledger_left_a_customer(state, word, level):
+    assert (remembered(state, now=NOW).word, remembered(state, now=NOW).level) == (word, level)
 
 
 LONG = "Tarwe " * 40

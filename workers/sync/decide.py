@@ -6,6 +6,8 @@ from mapping import Variant
 from workers.ledger.records import Cause, Causes
 
 AUTO_UPDATE_OFF = "auto_update_off"
+# Brought over, but for what only a full update brings: while auto-update is off, CC and a changed invoicing address.
+WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
 from workers.ledger import Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import StillMine
-from workers.sync.decide import AUTO_UPDATE_OFF, LookOnly, Plan, Skip, decide, decide_invoice
+from workers.sync.decide import AUTO_UPDATE_OFF, WITHHELD, LookOnly, Plan, Skip, decide, decide_invoice
 from workers.sync.failure_policy import INTERNAL, judge
 from workers.sync.freshness import seen_until
 from workers.sync.invoice import customer_of
@@ -114,12 +114,24 @@ def _customer(claim: Claim, tools: Tools, read: Read) -> End:
     if plan.variant is Variant.FULL:
         # Less than the full customer may leave something for a sweep to find.
         read.seen_until = seen_until(document, claim.at)
-    customer = map_customer(cast(Kind, kind), document, variant=plan.variant, settings=tools.mapping)
-    return _bring(customer, plan, claim, tools, read.seen_until)
+    customer, full = (
+        map_customer(cast(Kind, kind), document, variant=variant, settings=tools.mapping)
+        for variant in (plan.variant, Variant.FULL)
+    )
+    return _withheld(_bring(customer, full, plan, claim, tools, read.seen_until), customer, full, tools)
 
 
-def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools, updated_at: str) -> End:
-    print_ = _what_twikey_has(customer, tools.integration)
+def _withheld(end: End, customer: TwikeyCustomer, full: TwikeyCustomer, tools: Tools) -> End:
+    """Remarks that Twikey lacks what only a full update brings: so that nobody takes the customer for complete."""
+    left_out = any(value and customer.fields.get(name) != value for name, value in full.fields.items())
+    complete = end.outcome is Outcome.SKIPPED or end.fingerprint == _what_twikey_has(full, tools.integration)
+    return replace(end, reason=WITHHELD) if left_out and not complete and not end.reason else end
+
+
+def _bring(
+    customer: TwikeyCustomer, full: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools, updated_at: str
+) -> End:
+    print_, complete = (_what_twikey_has(one, tools.integration) for one in (customer, full))
     if print_ == claim.fingerprint and not plan.always_write and not claim.must_write:
         return End(Outcome.UNCHANGED, fingerprint=print_, source_updated_at=updated_at)
 
@@ -131,6 +143,9 @@ def _bring(customer: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools, upd
     done = upsert(customer, plan, tools.twikey, check)
     if isinstance(done, Skip):
         return _skipped(done, answered=BOTH, updated_at=updated_at)
+    if claim.fingerprint == complete and not done.created:
+        # All of it was there, and sending a part of it again took nothing away.
+        print_ = complete
     warnings = tuple(f"{warning.field}: {warning.reason}" for warning in customer.warnings)
     return replace(_synced(done, print_, updated_at), warnings=warnings)
 

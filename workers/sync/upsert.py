@@ -19,9 +19,10 @@ NAME_FIELDS = frozenset({"companyName", "coc"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Twikey took it. `remark`: a short reason when not everything was taken."""
+    """Twikey took it. `remark`: a short reason when not everything was taken. `created`: it did not know the customer."""
 
     remark: str = ""
+    created: bool = False
 
 
 def upsert(customer: TwikeyCustomer, plan: Plan, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written | Skip:
@@ -45,7 +46,7 @@ def _create_if_unknown(customer: TwikeyCustomer, twikey: TwikeyClient, check: Ca
 def _create(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:
     fields = {**customer.fields, **customer.creation_fields}
     twikey.create(customer.number, fields, before_send=partial(check, True))
-    return Written()
+    return Written(created=True)
 
 
 def _update(customer: TwikeyCustomer, twikey: TwikeyClient, check: Callable[[bool], None]) -> Written:

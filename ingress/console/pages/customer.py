@@ -27,7 +27,7 @@ SAID = {
 CAUSES = ("webhook", "added", "invoice", "invoice_manual", "operator", "replay", "sweep", "deleted")
 ACTS = ("refresh", "replay", "discard", "add")
 # States with a sentence on what to do.
-NEXT = ("dead", "on_the_way", "trying", "unknown", "cannot_map", "unusable", "gone")
+NEXT = ("dead", "on_the_way", "trying", "unknown", "cannot_map", "unusable", "gone", "withheld")
 
 pages = Pages("customer")
 

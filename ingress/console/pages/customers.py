@@ -1,5 +1,7 @@
 """Customers of an integration: one box that finds them, in the ledger and live in Teamleader."""
 
+from datetime import UTC, datetime
+
 from flask import request
 
 from config.integrations import Integration
@@ -7,6 +9,7 @@ from ingress.console.apis import away
 from ingress.console.here import Here
 from ingress.console.page import Answer, Pages
 from workers import operations_find
+from workers.customer import remembered
 from workers.operations_find import LONGEST
 from workers.operators import Role
 
@@ -20,6 +23,7 @@ def shown(here: Here, integration: Integration) -> Answer:
     return here.page(
         "customers.html",
         found=found,
+        stands={hit.subject: remembered(hit.state, now=datetime.now(UTC)) for hit in found.hits},
         longest=LONGEST,
         may_add=here.operator.may(Role.OPERATOR),
         away=away([found.failure] if found.failure else []),

@@ -347,6 +347,48 @@ def test_after_a_refresh_by_hand_that_left_nothing_behind_it_is_in_order_though_
     assert "Twikey has this customer as it is in Teamleader." in text_of(page)
 
 
+INVOICING = [{"type": "primary", "email": "a@example.com"}, {"type": "invoicing", "email": "b@example.com"}]
+COLOUR = r'class="mark (\w+)"'
+
+
+def test_what_a_refresh_left_out_has_one_colour_in_the_list_and_on_the_page(shop, viewer):
+    off(shop)
+    left_out, whole = shop.company(emails=INVOICING), shop.company()
+    for company in (left_out, whole):
+        shop.work(f"company:{company}", Cause.OPERATOR)
+
+    for company, level, says in ((left_out, "look", "but for CC or the invoicing address"), (whole, "well", "yes,")):
+        page, found = viewer.get(of(company)), viewer.get(f"{CUSTOMERS}?q={company}")
+        assert f'<section class="card standing {level}">' in page.text
+        assert re.findall(COLOUR, found.text.partition("<tbody>")[2].partition("</tbody>")[0]) == [level]
+        assert says in text_of(found)
+
+
+def test_sending_less_to_who_has_it_all_leaves_nothing_out(shop, viewer):
+    company = shop.company(emails=INVOICING)
+    shop.work(f"company:{company}", Cause.WEBHOOK)
+    off(shop)
+
+    for _ in range(2):
+        shop.work(f"company:{company}", Cause.OPERATOR)
+
+    assert shop.ledger.look(f"company:{company}").reason == ""
+    assert "Twikey has this customer as it is in Teamleader." in text_of(viewer.get(of(company)))
+
+
+def test_after_switching_on_and_refreshing_nothing_is_withheld_any_more(shop, viewer):
+    company = shop.company(emails=INVOICING)
+    off(shop)
+    shop.work(f"company:{company}", Cause.OPERATOR)
+    operations.set_auto_update(shop.services, "default", on=True, by="cli:test")
+
+    shop.work(f"company:{company}", Cause.OPERATOR)
+
+    assert shop.in_twikey[company].profile["cc"] == "b@example.com"
+    assert shop.ledger.look(f"company:{company}").reason == ""
+    assert '<section class="card standing well">' in viewer.get(of(company)).text
+
+
 def test_why_a_landline_and_a_country_without_an_address_are_not_sent_is_said(shop, viewer):
     phones = [{"type": "phone", "number": "+3292980006"}]
     company = shop.company(telephones=phones, addresses=[{"type": "primary", "address": {"country": "BE"}}])
@@ -456,12 +498,19 @@ def with_worker(shop, company):
     return worker
 
 
-@pytest.mark.parametrize(("on", "says"), [(True, "Done: Twikey has"), (False, "Done, but for CC and a changed")])
+@pytest.mark.parametrize(
+    ("on", "emails", "says"),
+    [
+        (True, 2, "Done: Twikey has"),
+        (False, 2, "Done, but for CC and a changed"),
+        (False, 1, "Done: Twikey has"),
+    ],
+)
 def test_refreshing_runs_also_while_automatic_updates_are_off_and_says_what_is_left_out(
-    shop, operator, monkeypatch, on, says
+    shop, operator, monkeypatch, on, emails, says
 ):
     monkeypatch.setattr(page_of_customer, "WAIT", page_of_customer.FRESH)
-    company = shop.company()
+    company = shop.company(emails=INVOICING[:emails])
     if not on:
         off(shop)
     assert ("are not carried over" in text_of(operator.get(of(company)))) is not on
@@ -471,7 +520,7 @@ def test_refreshing_runs_also_while_automatic_updates_are_off_and_says_what_is_l
 
     worker.join()
     assert says in text_of(operator.get(answer.location))
-    assert shop.in_twikey[company].profile["email"] == "info@example.com"
+    assert shop.in_twikey[company].profile["email"] == "a@example.com"
 
 
 def test_refreshing_what_is_paused_says_that_it_waits(shop, operator):
