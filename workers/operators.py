@@ -19,6 +19,8 @@ from config.keys import OPERATORS, OPERATORS_SIGNED_IN, console_sessions_of
 from workers import audit, passwords
 from workers.ledger.records import from_ms
 
+# How `described` writes rights and `rights_in` reads them. No integration's name holds a space.
+ALL, ONLY, AND, DISABLED = "all integrations", "only ", " + ", ", disabled"
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
 Why = Literal[
@@ -213,8 +215,26 @@ def remove(store: "redis.Redis", name: str, *, by: str) -> None:
 
 def described(operator: Operator) -> str:
     """An operator's rights in a few words, as the audit log shows them."""
-    limit = "all integrations" if operator.limit is None else f"only {', '.join(sorted(operator.limit))}"
-    return f"{operator.role}, {limit}" + (", disabled" if operator.disabled else "")
+    limit = ALL if operator.limit is None else ONLY + AND.join(sorted(operator.limit))
+    return f"{operator.role}, {limit}" + (DISABLED if operator.disabled else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What `described` says of an operator."""
+
+    role: Role
+    limit: tuple[str, ...] | None
+    disabled: bool
+
+
+def rights_in(text: str) -> Rights | None:
+    """The rights that `described` wrote, to be said in another language; None for any other text."""
+    role, comma, rest = text.removesuffix(DISABLED).partition(", ")
+    if not comma or role not in set(Role) or (rest != ALL and not rest.startswith(ONLY)):
+        return None
+    limit = None if rest == ALL else tuple(rest.removeprefix(ONLY).split(AND))
+    return Rights(Role(role), limit, disabled=text.endswith(DISABLED))
 
 
 def new_epoch() -> str:

@@ -33,6 +33,7 @@ from ingress.console.pages import (
     sign_in,
     switches,
 )
+from workers.operators import rights_in
 from workers.services import Services
 from workers.standing import Level
 
@@ -96,6 +97,7 @@ def _tell_templates(app: Flask, pages: Sequence[Pages]) -> None:
         static=_static(app),
         languages=LANGUAGES,
         levels=Level,
+        rights_in=rights_in,
         menu=lambda: _usable([link for one in pages for link in one.menu]),
         tabs=lambda: _usable([link for one in pages for link in one.tabs]),
     )

@@ -81,8 +81,8 @@ def test_changes_are_kept_and_noted_with_what_was_before(store):
     an = operators.find(store, "an")
     assert (an.role, an.limit, an.disabled, an.changed_by) == (Role.ADMIN, {"one", "two"}, True, "operator:bo")
     assert noted(store)[:3] == [
-        ("operator:bo", "operator disabled", "an", "admin, only one, two", "admin, only one, two, disabled"),
-        ("operator:bo", "operator limit", "an", "admin, all integrations", "admin, only one, two"),
+        ("operator:bo", "operator disabled", "an", "admin, only one + two", "admin, only one + two, disabled"),
+        ("operator:bo", "operator limit", "an", "admin, all integrations", "admin, only one + two"),
         ("operator:bo", "operator role", "an", "operator, all integrations", "admin, all integrations"),
     ]
 
