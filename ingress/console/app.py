@@ -29,6 +29,7 @@ from ingress.console.pages import (
     jobs,
     operators,
     overview,
+    runbook,
     settings,
     sign_in,
     switches,
@@ -55,6 +56,7 @@ PAGES: tuple[Pages, ...] = (
     connect.pages,
     audit_log.pages,
     operators.pages,
+    runbook.pages,
     account.pages,
 )
 # A page that takes more says so: `Need.most_bytes`.

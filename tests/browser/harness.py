@@ -85,6 +85,7 @@ PAGES: Mapping[str, str] = {
     "operators": "/operators",
     "operator": "/operators/the-viewer",
     "account": "/account",
+    "runbook": "/runbook",
     "not-found": "/nowhere",
 }
 
