@@ -363,7 +363,7 @@ def test_who_says_no_at_teamleader_is_told_to_press_allow_and_nothing_changes(to
     assert town.steps(page) == ["trouble", "off", "off"]
     assert "press Allow" in text_of(page)
     assert town.services.ledger("garage").state() == "connecting"
-    assert "access_denied" in text_of(garage.get("/audit"))
+    assert "consent was not given" in text_of(garage.get("/audit"))
 
 
 def test_saying_no_while_it_is_connected_leaves_the_connection_as_it_was(town, garage):

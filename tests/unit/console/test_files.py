@@ -85,7 +85,7 @@ def test_a_file_is_listed_with_size_rows_checksum_maker_and_end(house, tmp_path)
     text = text_of(shown)
     for told in ("customers-1.zip", "1,234", "12.3 KB", "an", f"{file.expires_at:%Y-%m-%d %H:%M} UTC"):
         assert told in text
-    assert "<button" not in shown.text.split("<main")[1].split("</main>")[0]
+    assert "<form" not in shown.text.split("<main")[1].split("</main>")[0]
 
 
 def test_an_operator_downloads_it_whole_as_an_attachment_and_that_is_noted(house, tmp_path):
