@@ -97,7 +97,7 @@ def discard(here: Here, integration: Integration) -> Answer:
 def one(here: Here, integration: Integration, subject: str) -> Answer:
     states = operations_dead_letters.look(here.services, integration.id, [subject])
     if not states:
-        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer")
+        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer", done=False)
     return here.page("dead_letter.html", state=states[0], parts=PARTS, may_act=here.operator.may(Role.OPERATOR))
 
 
@@ -139,6 +139,7 @@ def _ask(here: Here, integration: Integration, act: str, *, tried: DryRun | None
             "dead_letters.shown",
             integration=integration.id,
             said="dead_letters.no_longer" if _means_all() or _ticked() else "dead_letters.nothing_ticked",
+            done=False,
         )
     choice = _choice() if everything else Choice()
     plan = operations_bulk.plan(here.services, integration.id, "replay", dict(choice.parts)) if everything else None
@@ -163,7 +164,7 @@ def _replay_all(here: Here, integration: Integration) -> Response:
     choice = _choice()
     total = len(operations_dead_letters.find(here.services, integration.id, choice).letters)
     if not total:
-        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer")
+        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer", done=False)
     started = operations_bulk.start_replay(here.services, integration.id, choice, total=total, by=here.by)
     said = "jobs.replay_started" if started.is_new else "jobs.replay_under_way"
     return here.go("jobs.one", integration=integration.id, kind="replay", said=said, said_with={"count": total})

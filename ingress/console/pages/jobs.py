@@ -60,9 +60,9 @@ def start(here: Here, integration: Integration, kind: str) -> Answer:
     try:
         started = _start(here, integration.id, kind, _parameters(kind))
     except ValueError:
-        return here.go("jobs.shown", integration=integration.id, said=f"jobs.refused.{kind}")
+        return here.go("jobs.shown", integration=integration.id, said=f"jobs.refused.{kind}", done=False)
     said = "jobs.started" if started.is_new else "jobs.under_way"
-    return here.go("jobs.one", integration=integration.id, kind=kind, said=said)
+    return here.go("jobs.one", integration=integration.id, kind=kind, said=said, done=started.is_new)
 
 
 @pages.post("/integrations/<integration>/jobs/<kind>/turn", needs=Role.OPERATOR)
@@ -73,7 +73,7 @@ def turn(here: Here, integration: Integration, kind: str) -> Answer:
         abort(400)
     _, changed = operations_bulk.turn(here.services, integration.id, kind, act, by=here.by)  # type: ignore[arg-type]
     said = f"jobs.said.{act}" if changed else "jobs.said.nothing"
-    return here.go("jobs.one", integration=integration.id, kind=kind, said=said)
+    return here.go("jobs.one", integration=integration.id, kind=kind, said=said, done=changed)
 
 
 def _all(here: Here, integration: Integration) -> Response:
@@ -93,7 +93,7 @@ def _all(here: Here, integration: Integration) -> Response:
 def _one(here: Here, integration: Integration, kind: str) -> Response:
     job = operations_bulk.job(here.services, integration.id, kind) if kind in by_name() else None
     if job is None:
-        return here.go("jobs.shown", integration=integration.id, said="jobs.never")
+        return here.go("jobs.shown", integration=integration.id, said="jobs.never", done=False)
     lines = list(islice(operations_bulk.report(here.services, integration.id, kind), LINES + 1))
     return here.page(
         "job.html",
