@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from workers.alerts import book, deliver
 from workers.alerts.channels.channel import Channel, NotSent
 from workers.alerts.channels.configured import channels, names
+from workers.alerts.channels.log import LogChannel
 from workers.alerts.decide import Alert
 from workers.alerts.deliver import ChannelState
 from workers.alerts.messages import Message, deployment_name, rehearsal
@@ -19,6 +20,11 @@ class AlertsView:
     open: tuple[Alert, ...]
     channels: tuple[ChannelState, ...]
     told: tuple[Message, ...]
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether alerts only stand in the log, which wakes nobody."""
+        return all(channel.name == LogChannel.name for channel in self.channels)
 
 
 @dataclass(frozen=True, slots=True)

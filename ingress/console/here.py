@@ -78,23 +78,32 @@ class Here:
         self.form_targets = tuple(form_targets)
         return make_response(render_template(template, here=self, **values), status)
 
-    def go(self, endpoint: str, *, said: str = "", said_with: dict[str, Any] | None = None, **parts: Any) -> Response:
-        """Leads on after an act, to a page that says once what was done: `said` is a key of the words, with what goes into it."""
+    def go(
+        self, endpoint: str, *, said: str = "", said_with: dict[str, Any] | None = None, done: bool = True, **parts: Any
+    ) -> Response:
+        """Leads on after an act, to a page that says once what was done: `said` is a key of the words, with what goes into it.
+
+        `done`: False when nothing was done, so that it does not look like a success.
+        """
         response = self.go_to(url_for(endpoint, **parts))
         if said:
-            self.cookies.write(response, self.cookies.said, json.dumps([said, said_with or {}]))
+            level = "well" if done else "off"
+            self.cookies.write(response, self.cookies.said, json.dumps([said, said_with or {}, level]))
         return response
 
     def go_to(self, path: str) -> Response:
         """Leads on to an address of ours; anything else leads to the first page."""
         return make_response(redirect(local(path), code=303))
 
-    def said(self) -> Markup | None:
-        """What the page before wanted to have said. It comes from a cookie, so whatever is wrong with it is ignored."""
+    def said(self) -> tuple[str, Markup] | None:
+        """What the page before wanted to have said, and how it is marked: well, or off when nothing was done.
+
+        It comes from a cookie, so whatever is wrong with it is ignored.
+        """
         try:
-            key, values = json.loads(self.cookies.read(request, self.cookies.said))
+            key, values, level = json.loads(self.cookies.read(request, self.cookies.said))
             self.said_now = True
-            return self.words(key, **values)
+            return "well" if level == "well" else "off", self.words(key, **values)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None
 

@@ -74,11 +74,12 @@ def trouble(deployment: Deployment) -> None:
     deployment.twikey.post("/faults", {"kind": "status", "status": 503})
     for one in left[len(DEAD) : len(DEAD) + 4]:
         kind, _, customer_id = one.partition(":")
-        deployment.edit(kind, customer_id, remarks="moved")
+        deployment.edit(kind, customer_id, addresses=[{"type": "primary", "address": MOVED}])
     operations_bulk.start_drift(services, "default", repair=False, create=False, total=None, by="operator:an")
     wait_for("the outage to be noticed", lambda: _state(deployment, "drift") == "waiting", seconds=60)
 
 
+MOVED = {"line_1": "Kouter 1", "postal_code": "9000", "city": "Gent", "country": "BE"}
 DEAD: Mapping[str, Story] = {
     "refused": Story("refused", sentence="Twikey refuses the customer: err_invalid_params", api="twikey", status=400),
     "unavailable": Story("unavailable", sentence="Twikey did not answer in time", api="twikey"),
@@ -115,7 +116,6 @@ def _deaf() -> dict[str, str]:
         "TLTW_ALERT_EMAIL_TO": "an@boekhouding.example.com",
         "TLTW_ALERT_EMAIL_FROM": "tltw@boekhouding.example.com",
         "TLTW_SMTP_URL": f"smtp://127.0.0.1:{free_port()}",
-        "TLTW_ALERT_WEBHOOK_URL": f"http://127.0.0.1:{free_port()}/alerts",
     }
 
 

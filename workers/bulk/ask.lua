@@ -23,7 +23,7 @@ end
 local function cancel()
   if state == 'failed' then
     -- It is over already; now nobody needs to look at it any more. Why it failed stays to be read.
-    finish('cancelled', get('reason'), 'Given up by an operator after it failed: ' .. get('sentence'))
+    finish('cancelled', 'given_up', 'Given up by an operator after it failed (' .. get('reason') .. '): ' .. get('sentence'))
     return 1
   end
   if not under_way() and state ~= 'paused' then return 0 end

@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from flask import Response
+from markupsafe import Markup
 
 from ingress.console.here import Here
 from ingress.console.page import Answer, Pages
 from workers import operations_alerts
+from workers.alerts.decide import Alert
+from workers.alerts.kinds import Kind
 from workers.operations_alerts import Tried
 from workers.operators import Role
 
@@ -29,7 +32,15 @@ def _show(here: Here, tried: list[Tried] | None = None) -> Response:
     return here.page(
         "alerts.html",
         view=view,
+        names={one.id: one.name for one in here.integrations()},
+        reasons={alert: _reasons(here, alert) for alert in view.open if alert.kind is Kind.DEAD_LETTERS},
         told=[(datetime.fromisoformat(message.at), message) for message in view.told],
         tried=tried or [],
         may_test=here.operator.may(Role.ADMIN, unlimited=True),
     )
+
+
+def _reasons(here: Here, alert: Alert) -> list[tuple[str | Markup, str]]:
+    """Why the letters are dead, in words, and how many for each reason."""
+    pairs = (part.rpartition(" ") for part in alert.detail.split(", "))
+    return [(here.words.or_else(f"dead_reason.{reason}.title", reason), number) for reason, _, number in pairs]

@@ -96,7 +96,7 @@ def finish(here: Here) -> Answer:
         if not cannot.integration:
             return show_cannot(here, cannot.reason)
         # Pressed twice: the first press is at it, or done.
-        return here.go("connection.shown", integration=cannot.integration, said="connect.at_it")
+        return here.go("connection.shown", integration=cannot.integration, said="connect.at_it", done=False)
     # The limits of whoever finishes are asked for as well: they may have changed since it was begun.
     integration = here.integration(wanted.integration)
     code = request.form.get("code", "")

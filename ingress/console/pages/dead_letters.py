@@ -104,7 +104,7 @@ def discard(here: Here, integration: Integration) -> Answer:
 def one(here: Here, integration: Integration, subject: str) -> Answer:
     states = operations_dead_letters.look(here.services, integration.id, [subject])
     if not states:
-        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer")
+        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer", done=False)
     return here.page(
         "dead_letter.html",
         state=states[0],
@@ -157,6 +157,7 @@ def _ask(here: Here, integration: Integration, act: str, *, tried: DryRun | None
             "dead_letters.shown",
             integration=integration.id,
             said="dead_letters.no_longer" if _means_all() or _ticked() else "dead_letters.nothing_ticked",
+            done=False,
         )
     choice = _choice() if everything else Choice()
     shown = [one.subject for one in tried.tried] if tried else [] if everything else subjects
@@ -183,7 +184,7 @@ def _replay_all(here: Here, integration: Integration) -> Response:
     choice = _choice()
     total = len(operations_dead_letters.find(here.services, integration.id, choice).letters)
     if not total:
-        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer")
+        return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer", done=False)
     started = operations_bulk.start_replay(here.services, integration.id, choice, total=total, by=here.by)
     said = "jobs.replay_started" if started.is_new else "jobs.replay_under_way"
     return here.go("jobs.one", integration=integration.id, kind="replay", said=said, said_with={"count": total})

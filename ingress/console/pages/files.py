@@ -92,7 +92,7 @@ def rows(here: Here, integration: Integration, desk: str) -> Answer:
     try:
         checked = operations_files.checked_before(here.services, integration.id, desk)
     except NoSuchRows:
-        return here.go("files.shown", integration=integration.id, said="files.rows_gone")
+        return here.go("files.shown", integration=integration.id, said="files.rows_gone", done=False)
     compared = _compared(job, checked)
     plan = operations_files.plan_import(here.services, integration.id, checked, dry_run=compared is None)
     return here.page("import_rows.html", checked=checked, plan=plan, compared=compared, outcomes=OUTCOMES)
@@ -105,7 +105,7 @@ def import_start(here: Here, integration: Integration, desk: str) -> Answer:
         started = operations_files.start_kept_import(here.services, integration.id, desk, dry_run=dry_run, by=here.by)
     except NoSuchRows:
         # Pressed twice, and the first press is through: its run is what one wants to see.
-        return here.go("files.shown", integration=integration.id, said="files.rows_gone")
+        return here.go("files.shown", integration=integration.id, said="files.rows_gone", done=False)
     of_these = operations_files.of_these_rows(started.job, desk)
     said = "jobs.started" if started.is_new else "jobs.under_way" if of_these else "files.another_import"
     return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said)
@@ -116,7 +116,7 @@ def import_forget(here: Here, integration: Integration, desk: str) -> Answer:
     try:
         checked = operations_files.checked_before(here.services, integration.id, desk)
     except NoSuchRows:
-        return here.go("files.shown", integration=integration.id, said="files.rows_gone")
+        return here.go("files.shown", integration=integration.id, said="files.rows_gone", done=False)
     job = operations_bulk.job(here.services, integration.id, csv_import.NAME)
     if job is not None and operations_files.needs_rows(job, desk):
         said = "files.failed_needs_rows" if job.is_over else "jobs.under_way"
@@ -134,7 +134,7 @@ def download(here: Here, integration: Integration, file_id: str) -> Answer:
     try:
         file, content = operations_files.open_file(here.services, integration.id, file_id, by=here.by)
     except NoSuchFile:
-        return here.go("files.shown", integration=integration.id, said="files.file_gone")
+        return here.go("files.shown", integration=integration.id, said="files.file_gone", done=False)
     kind = guess_type(file.name)[0] or "application/octet-stream"
     response = send_file(content, kind, as_attachment=True, download_name=file.name, conditional=False, etag=False)
     response.content_length = file.size
@@ -148,7 +148,7 @@ def remove(here: Here, integration: Integration, file_id: str) -> Answer:
     try:
         removed = operations_files.remove_file(here.services, integration.id, file_id, by=here.by)
     except NoSuchFile:
-        return here.go("files.shown", integration=integration.id, said="files.file_gone")
+        return here.go("files.shown", integration=integration.id, said="files.file_gone", done=False)
     return here.go("files.shown", integration=integration.id, said="files.removed", said_with={"name": removed.name})
 
 

@@ -19,7 +19,8 @@ from workers.operators import Role
 # What is begun on this page; other kinds begin where they belong.
 STARTED_HERE = ("sweep", "drift", "invoices")
 ACTS = ("pause", "resume", "cancel")
-NOTHING = "jobs.said.nothing"
+# Why a run is over that failed and was cancelled then (ask.lua).
+GIVEN_UP = "given_up"
 # How often a page with something under way looks for news.
 NEWS_EVERY = timedelta(seconds=3)
 LINES = 100
@@ -61,9 +62,9 @@ def start(here: Here, integration: Integration, kind: str) -> Answer:
     try:
         started = _start(here, integration.id, kind, _parameters(kind))
     except ValueError:
-        return here.go("jobs.shown", integration=integration.id, said=f"jobs.refused.{kind}")
+        return here.go("jobs.shown", integration=integration.id, said=f"jobs.refused.{kind}", done=False)
     said = "jobs.started" if started.is_new else "jobs.under_way"
-    return here.go("jobs.one", integration=integration.id, kind=kind, said=said)
+    return here.go("jobs.one", integration=integration.id, kind=kind, said=said, done=started.is_new)
 
 
 @pages.post("/integrations/<integration>/jobs/<kind>/turn", needs=Role.OPERATOR)
@@ -73,12 +74,12 @@ def turn(here: Here, integration: Integration, kind: str) -> Answer:
     if kind not in by_name() or act not in ACTS:
         abort(400)
     job, changed = operations_bulk.turn(here.services, integration.id, kind, act, by=here.by)  # type: ignore[arg-type]
-    return here.go("jobs.one", integration=integration.id, kind=kind, said=_said(act, job) if changed else NOTHING)
+    said = _said(act, job) if changed else "jobs.said.nothing"
+    return here.go("jobs.one", integration=integration.id, kind=kind, said=said, done=changed)
 
 
 def _said(act: str, job: Job | None) -> str:
-    # Of the runs that an operator ends only one that failed keeps its reason.
-    given_up = job is not None and job.state == "cancelled" and job.reason
+    given_up = job is not None and job.reason == GIVEN_UP
     return "jobs.said.given_up" if given_up else f"jobs.said.{act}"
 
 
@@ -99,7 +100,7 @@ def _all(here: Here, integration: Integration) -> Response:
 def _one(here: Here, integration: Integration, kind: str) -> Response:
     job = operations_bulk.job(here.services, integration.id, kind) if kind in by_name() else None
     if job is None:
-        return here.go("jobs.shown", integration=integration.id, said="jobs.never")
+        return here.go("jobs.shown", integration=integration.id, said="jobs.never", done=False)
     lines = list(islice(operations_bulk.report(here.services, integration.id, kind), LINES + 1))
     return here.page(
         "job.html",

@@ -1,5 +1,7 @@
 """The people who may sign in: for admins. Nobody changes their own rights here, so there is always another admin left."""
 
+from typing import Any
+
 from flask import Response, request
 
 from ingress.console.here import Here
@@ -116,7 +118,7 @@ def show_all(here: Here, *, status: int = 200, problem: str = "", name: str = ""
 def show_one(here: Here, name: str, *, refused: Refused | None = None) -> Answer:
     operator: Operator | None = operators.find(here.services.store, name)
     if operator is None:
-        return here.go("operators.shown", said="operators.unknown_operator")
+        return here.go("operators.shown", said="operators.unknown_operator", done=False)
     return here.page(
         "operator.html",
         status=422 if refused else 200,
@@ -127,5 +129,8 @@ def show_one(here: Here, name: str, *, refused: Refused | None = None) -> Answer
     )
 
 
-def choices(here: Here) -> dict[str, list[str]]:
-    return {"roles": list(Role), "integrations": [integration.id for integration in here.integrations()]}
+def choices(here: Here) -> dict[str, Any]:
+    return {
+        "roles": list(Role),
+        "integrations": {integration.id: integration.name for integration in here.integrations()},
+    }

@@ -60,7 +60,7 @@ def seen_revision() -> int:
 
 def told(here: Here, integration: Integration, changes: list[Change]) -> Response:
     if not changes:
-        return here.go("settings.shown", integration=integration.id, said="settings.nothing")
+        return here.go("settings.shown", integration=integration.id, said="settings.nothing", done=False)
     words = {"changes": str(options.told(changes, here.words).unescape())}
     if options.OF_THE_CONNECTION.isdisjoint(change.option for change in changes):
         return here.go("settings.shown", integration=integration.id, said="settings.saved", said_with=words)

@@ -235,8 +235,8 @@ def test_a_failed_job_can_be_given_up_and_then_needs_nobody(jobs: Jobs) -> None:
     resumed, goes_on = jobs.resume("acme", "sweep")
 
     assert given_up is not None
-    assert (changed, given_up.state, given_up.reason, given_up.done) == (True, "cancelled", "refused", 5)
-    assert given_up.sentence == "Given up by an operator after it failed: Teamleader refuses it."
+    assert (changed, given_up.state, given_up.reason, given_up.done) == (True, "cancelled", "given_up", 5)
+    assert given_up.sentence == "Given up by an operator after it failed (refused): Teamleader refuses it."
     assert (changed_again, goes_on) == (False, False)
     assert again == resumed == look(jobs)
     assert [story.state for story in jobs.history("acme", "sweep")] == ["cancelled", "failed"]

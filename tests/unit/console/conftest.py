@@ -10,6 +10,8 @@ import fakeredis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from config import settings
@@ -36,6 +38,23 @@ SETTINGS = {
     "TLTW_TWIKEY_API_URL": "http://127.0.0.1:1/creditor",
     "TLTW_TWIKEY_API_TOKEN": "token",
 }
+
+
+class Compiled(BytecodeCache):
+    """Templates, compiled once for all the consoles of a test run: that is most of what making one costs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if kept := self._kept.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
 
 
 @dataclass
@@ -119,7 +138,9 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., House]]:
         server = fakeredis.FakeServer()
         monkeypatch.setattr(services, "connect", lambda _url: fakeredis.FakeRedis(server=server))
         opened.append(services.open_services(settings.load(SETTINGS | more)))
-        return House(create_app(opened[-1]), opened[-1], base)
+        app = create_app(opened[-1])
+        app.jinja_env.bytecode_cache = COMPILED
+        return House(app, opened[-1], base)
 
     yield make
     for one in opened:

@@ -1,16 +1,18 @@
 """Work on whole accounts and alerts in the console."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from config.keys import ALERTS_MESSAGES
 from tests.unit.console.conftest import text_of
 from workers import operations_alerts
+from workers.alerts.decide import Alert
 from workers.alerts.kinds import Kind
 from workers.bulk import invoice_summary
 from workers.bulk.jobs import Job, Jobs, Step
-from workers.operations_alerts import Tried
+from workers.operations_alerts import AlertsView, Tried
 from workers.operators import Role
 
 JOBS = "/integrations/default/jobs"
@@ -58,7 +60,7 @@ def test_a_job_that_failed_can_be_given_up_and_then_shows_no_trouble(house):
 
     assert "Give up ends it for good" in text_of(failed)
     assert "It is given up." in text_of(said)
-    assert "Given up by an operator after it failed: Teamleader refuses it." in text_of(said)
+    assert "Given up by an operator after it failed (refused): Teamleader refuses it." in text_of(said)
     assert 'class="status trouble"' in failed.text
     assert 'class="status trouble"' not in said.text
     assert 'name="act"' not in said.text
@@ -119,6 +121,62 @@ def test_what_cannot_be_started_says_why(house, kind, form, why):
 
 
 # -- alerts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "why"), [("en", "does not answer as it should"), ("nl", "antwoordt niet zoals het moet")]
+)
+def test_why_a_job_waits_is_said_in_the_readers_language_before_what_the_api_said(house, language, why):
+    jobs = Jobs(house.store)
+    jobs.start("default", "drift", {}, by="cli:test")
+    turn = jobs.take("default", "drift")
+    sentence = "Twikey gave no usable answer (HTTP 503)"
+    jobs.wait(turn, reason="unavailable", sentence=sentence, delay=timedelta(minutes=1), failed=True)
+
+    page = text_of(house.browser("the-viewer", **{"Accept-Language": language}).get(JOBS))
+
+    assert why in page
+    assert page.index(why) < page.index(sentence)
+
+
+def test_what_was_done_already_does_not_look_like_a_success(house):
+    browser = house.browser("the-operator")
+
+    marks = [
+        re.search(r'class="said (\w+)"', browser.get(browser.post(f"{JOBS}/drift/start").location).text)[1]
+        for _ in range(2)
+    ]
+
+    assert marks == ["well", "off"]
+
+
+def test_alerts_that_only_the_log_gets_say_that_nobody_is_woken(build):
+    houses = [build(), build(TLTW_ALERT_SLACK_URL="https://hooks.example.com/1")]
+    for house in houses:
+        house.operator("the-admin", Role.ADMIN)
+
+    pages = [text_of(house.browser("the-admin").get("/alerts")) for house in houses]
+
+    assert ["nobody is woken" in page for page in pages] == [True, False]
+
+
+def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatch):
+    begun = datetime.now(UTC)
+    alert = Alert(
+        kind=Kind.DEAD_LETTERS,
+        integration="default",
+        since=begun,
+        noticed=begun,
+        seen=begun,
+        number=3,
+        detail="refused 2, cannot_map 1",
+    )
+    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+
+    page = text_of(house.browser("the-admin").get("/alerts"))
+
+    assert "The other side said no: 2" in page
+    assert "cannot_map" not in page
 
 
 def test_alerts_say_that_nothing_is_open_and_name_the_channels(house):

@@ -170,7 +170,7 @@ def test_the_clock_and_the_store_are_told(house, ledger, look):
     well = text_of(look())
 
     assert "No clock has ticked yet" in never
-    assert "The clock ticked last 1 hour ago" in silent
+    assert "The clock does not tick any more (the last time: 1 hour ago)" in silent
     assert "the clock ticked just now." in well
 
 

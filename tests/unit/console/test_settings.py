@@ -356,7 +356,7 @@ def test_an_overview_without_integrations_offers_to_connect_one_to_who_may(house
     house.operator("limited", Role.ADMIN, "another")
     integrations.remove(house.services, "default", by="cli:test")
 
-    assert 'class="button" href="/connect"' in house.browser("the-admin").get("/").text
+    assert 'class="button main" href="/connect"' in house.browser("the-admin").get("/").text
     assert "/connect" not in house.browser("limited").get("/").text
     assert "/connect" not in house.browser("the-operator").get("/").text
 
