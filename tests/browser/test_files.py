@@ -131,4 +131,4 @@ def test_a_viewer_sees_the_files_and_can_fetch_none(visit):
     page = visit("the-viewer", FILES)
 
     expect(page.get_by_text("Only operators can fetch them.")).to_be_visible()
-    assert page.locator("main button").count() == 0
+    assert page.locator("main form").count() == 0

@@ -114,24 +114,31 @@ def _customer(claim: Claim, tools: Tools, read: Read) -> End:
     if plan.variant is Variant.FULL:
         # Less than the full customer may leave something for a sweep to find.
         read.seen_until = seen_until(document, claim.at)
-    customer, full = (
-        map_customer(cast(Kind, kind), document, variant=variant, settings=tools.mapping)
-        for variant in (plan.variant, Variant.FULL)
-    )
-    return _withheld(_bring(customer, full, plan, claim, tools, read.seen_until), customer, full, tools)
+    customer = map_customer(cast(Kind, kind), document, variant=plan.variant, settings=tools.mapping)
+    if plan.variant is Variant.FULL:
+        return _bring(customer, plan, claim, tools, read.seen_until)
+    full = map_customer(cast(Kind, kind), document, variant=Variant.FULL, settings=tools.mapping)
+    return _bring_a_part(customer, full, plan, claim, tools)
 
 
-def _withheld(end: End, customer: TwikeyCustomer, full: TwikeyCustomer, tools: Tools) -> End:
-    """Remarks that Twikey lacks what only a full update brings: so that nobody takes the customer for complete."""
+def _bring_a_part(customer: TwikeyCustomer, full: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools) -> End:
+    """Brings over what may be while auto-update is off, and remarks what was left out: nobody is to take it for complete."""
+    end = _bring(customer, plan, claim, tools, "", full)
     left_out = any(value and customer.fields.get(name) != value for name, value in full.fields.items())
     complete = end.outcome is Outcome.SKIPPED or end.fingerprint == _what_twikey_has(full, tools.integration)
     return replace(end, reason=WITHHELD) if left_out and not complete and not end.reason else end
 
 
 def _bring(
-    customer: TwikeyCustomer, full: TwikeyCustomer, plan: Plan, claim: Claim, tools: Tools, updated_at: str
+    customer: TwikeyCustomer,
+    plan: Plan,
+    claim: Claim,
+    tools: Tools,
+    updated_at: str,
+    full: TwikeyCustomer | None = None,
 ) -> End:
-    print_, complete = (_what_twikey_has(one, tools.integration) for one in (customer, full))
+    """`full`: all that is to be brought over some day, when this is a part of it."""
+    print_ = _what_twikey_has(customer, tools.integration)
     if print_ == claim.fingerprint and not plan.always_write and not claim.must_write:
         return End(Outcome.UNCHANGED, fingerprint=print_, source_updated_at=updated_at)
 
@@ -143,9 +150,9 @@ def _bring(
     done = upsert(customer, plan, tools.twikey, check)
     if isinstance(done, Skip):
         return _skipped(done, answered=BOTH, updated_at=updated_at)
-    if claim.fingerprint == complete and not done.created:
+    if full and not done.created and claim.fingerprint == _what_twikey_has(full, tools.integration):
         # All of it was there, and sending a part of it again took nothing away.
-        print_ = complete
+        print_ = claim.fingerprint
     warnings = tuple(f"{warning.field}: {warning.reason}" for warning in customer.warnings)
     return replace(_synced(done, print_, updated_at), warnings=warnings)
 
