@@ -26,6 +26,36 @@ START_WITHIN_SECONDS = 10.0
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# Tests of these folders start many processes, and wait more than they work.
+SLOW = ("tests/chaos/", "tests/browser/", "tests/acceptance/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, each worker begins with a slow folder of its own, and goes on with what is quick.
+
+    `--dist worksteal` gives each worker an equal run of the tests, and who has done his takes from the end of another's.
+    In their own order one worker would have all the slow ones, and the others would start the same deployments once more.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = in_equal_runs(items, workers)
+
+
+def in_equal_runs(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    slow: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    quick = []
+    for item in items:
+        folder = next((n for n, name in enumerate(SLOW) if item.nodeid.startswith(name)), None)
+        (quick if folder is None else slow[folder % workers]).append(item)
+    ordered, left = [], len(items)
+    for number, run in enumerate(slow):
+        size = left // (workers - number)
+        fill = max(size - len(run), 0)
+        ordered += [*run, *quick[:fill]]
+        quick, left = quick[fill:], left - size
+    return [*ordered, *quick]
+
 
 @pytest.fixture(params=["fakeredis", "valkey", "redis"])
 def store(request: pytest.FixtureRequest) -> Iterator["redis.Redis"]:

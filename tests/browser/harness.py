@@ -6,6 +6,7 @@ Playwright downloads no browser of its own here: it takes the `chromium` of the 
 import io
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,6 +126,9 @@ def add_merchants(deployment: Deployment) -> None:
     services = deployment.services
     given = {"twikey_url": f"{deployment.twikey.url}/creditor", "twikey_key": "wrong", "default_language": "nl"}
     integrations.add(services, "bakery", {**given, "label": "Bakkerij Tarwe"}, by="cli:an")
+    waits = services.ledger("bakery")
+    waits.mark(FRESH, frozenset({Cause.OPERATOR}), event_id="ev_owed-a-while")
+    services.store.hset(waits.keys.subject(FRESH), "f", round((time.time() - 12 * 60) * 1000))
     integrations.add(services, "hairdresser", {**given, "label": "Kapsalon Lien"}, by="operator:an")
     account = deployment.teamleader.post("/accounts", {"empty": True, "name": "Kapsalon Lien"})["id"]
     back = f"{deployment.console_url}{connect.CALLBACK}"
