@@ -97,7 +97,11 @@ def _begun(services: Services, question: Callable[[], T]) -> "Future[T | ApiFail
             services.unawaited.release()
 
     # Not a daemon: a process that ends waits for it, for the sake of the token.
-    Thread(target=ask, name="asks-briefly").start()
+    try:
+        Thread(target=ask, name="asks-briefly").start()
+    except RuntimeError:  # this machine has no thread left
+        services.unawaited.release()
+        future.set_result(Unavailable("teamleader", "this machine has too much to do to ask"))
     return future
 
 

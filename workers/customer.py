@@ -242,9 +242,10 @@ def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, now: da
         return Judged(level=Level.LOOK, what="differs", why=_why(state, seen, auto_update), count=len(seen.differing))
     if seen.unusable:
         return Judged(level=Level.LOOK, what="unusable", count=len(seen.unusable))
-    if state is not None and (waits := _waits(state, seen)):
+    if waits := _waits(state, seen):
         level = Level.LOOK if waits == "surely" else Level.OFF
-        return Judged(level=level, what="held" if state.held else "withheld", since=state.synced)
+        what: What = "held" if state and state.held else "withheld"
+        return Judged(level=level, what=what, since=state.synced if state else None)
     if seen.in_teamleader is None or seen.in_twikey is None:
         return Judged(level=Level.OFF, what="unseen", since=state.synced if state else None)
     return Judged(level=Level.WELL, what="equal", since=state.synced if state else None)
@@ -264,7 +265,7 @@ def remembered(state: SubjectState | None, *, now: datetime) -> Remembered:
     if state is None:
         return Remembered(Level.OFF, "unheard")
     judged = judge(state, Sides(in_teamleader=False if state.outcome == "gone" else None), auto_update=True, now=now)
-    if judged.what != "unseen":
+    if judged.what != "unseen" and (state.synced or judged.what != "held"):
         return Remembered(judged.level, judged.what, state.synced)
     if state.synced:
         return Remembered(Level.WELL, "synced", state.synced)
@@ -305,7 +306,7 @@ def _edited_since(synced: datetime, source_updated_at: str, updated_at: datetime
     return updated_at is not None and updated_at > last
 
 
-def _waits(state: SubjectState, seen: Sides) -> Literal["", "maybe", "surely"]:
+def _waits(state: SubjectState | None, seen: Sides) -> Literal["", "maybe", "surely"]:
     """Whether Twikey lacks something because automatic updates were off; nothing differs otherwise.
 
     What both sides show decides. Where that cannot be seen the ledger does: it knows surely what a sync by hand left out, but
@@ -316,9 +317,11 @@ def _waits(state: SubjectState, seen: Sides) -> Literal["", "maybe", "surely"]:
         return "surely"
     if compared and not any(row.hidden and (row.waits or row.ours) for row in seen.rows):
         return ""
-    if state.reason == WITHHELD:
-        return "surely"
+    if state is None:
+        return ""
     brought = state.outcome in BROUGHT
+    if brought and state.reason == WITHHELD:
+        return "surely"
     return "maybe" if state.held and not (compared and brought) else ""
 
 

@@ -91,10 +91,10 @@ class Names:
     complete: bool = True
 
 
-def names_of(services: Services, integration: str, subjects: Sequence[str], *, most: timedelta) -> Names:
+def names_of(services: Services, integration: str, subjects: Sequence[str], *, most: timedelta | None = None) -> Names:
     """The names that go with the ids of a page, as far as Teamleader tells them soon. A call for each kind, at most.
 
-    Never fails for Teamleader's sake and takes no longer than `most`: nobody needs the names to act. Takes no call that live
+    Never fails for Teamleader's sake and takes no longer than `most` (None: as long as the calls themselves may), as nobody needs the names to act. Takes no call that live
     work wants, and none while work is held. Of invoices it says nothing.
     """
     assert len(subjects) <= NAMED_AT_ONCE, "one page of a list at a time"
@@ -103,9 +103,8 @@ def names_of(services: Services, integration: str, subjects: Sequence[str], *, m
         return Names()
     if services.ledger(integration).state() != ACTIVE:
         return Names(complete=False)
-    answers = briefly(
-        services, most, *(partial(_names, services, integration, kind, ids) for kind, ids in asked.items())
-    )
+    questions = [partial(_names, services, integration, kind, ids) for kind, ids in asked.items()]
+    answers = at_once(*questions) if most is None else briefly(services, most, *questions)
     told = [one for one in answers if not isinstance(one, ApiFailure)]
     return Names(of={subject: name for one in told for subject, name in one.items()}, complete=len(told) == len(asked))
 

@@ -27,8 +27,8 @@ from workers.sync.run import Tools
 
 log = structlog.get_logger()
 
-# Questions that a page stopped waiting for (`ask.briefly`) and that still run, at most; more are not begun.
-UNAWAITED = 8
+# Questions that pages wait for only briefly (`ask.briefly`) and that are under way, at most; more are not begun.
+UNAWAITED = 16
 
 
 def store_url(settings: Settings) -> str:

@@ -20,9 +20,11 @@ from ingress.cli.shared import (
     who,
 )
 from workers import operations, operations_customers
+from workers.customer import BROUGHT
 from workers.ledger.records import Cause, SubjectState
 from workers.operations_customers import OWED, Line
 from workers.services import Services
+from workers.sync.decide import WITHHELD
 
 WAIT = timedelta(seconds=30)
 KIND = click.Choice(operations.KINDS)
@@ -129,6 +131,8 @@ def _sentence(state: SubjectState | None) -> str:
         return "It is owed and will be done; it is not done yet. Is a worker running? See: tltw doctor"
     if state.story:
         return f"It could not be done: {state.story.sentence}\nSee: tltw dead-letters show {state.subject}"
+    if state.reason == WITHHELD and state.outcome in BROUGHT:
+        return f"Brought over, but for CC or the invoicing address: automatic updates were off. ({WITHHELD})"
     sentences = {
         "": "Nothing was brought over by us yet.",
         "synced": "Twikey has the customer as it is in Teamleader now.",

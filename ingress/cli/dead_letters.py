@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 
 import click
 from rich.text import Text
@@ -24,9 +23,6 @@ from workers import operations, operations_find
 from workers.ledger.records import DeadLetter
 from workers.operations_find import NAMED_AT_ONCE
 from workers.services import Services
-
-# Somebody who gives a command waits longer than a page may.
-NAMES_WITHIN = timedelta(seconds=20)
 
 
 @click.group("dead-letters")
@@ -57,7 +53,7 @@ def _names(services: Services, integration: str, subjects: list[str]) -> dict[st
     names: dict[str, str] = {}
     for first in range(0, len(subjects), NAMED_AT_ONCE):
         some = subjects[first : first + NAMED_AT_ONCE]
-        told = operations_find.names_of(services, integration, some, most=NAMES_WITHIN)
+        told = operations_find.names_of(services, integration, some)
         names.update(told.of)
         if not told.complete:
             click.echo("Teamleader does not tell all the names just now.", err=True)

@@ -104,9 +104,10 @@ def _alerts(services: Services) -> Check:
     failing = [f"{one.name} failed {one.failures} times: {one.why}" for one in view.channels if one.failures]
     if failing:
         return Check("alerts", False, f"{'; '.join(failing)} Try it: tltw alerts test")
-    if view.reaches_nobody:
-        return Check("alerts", True, "Alerts only stand in the log: nobody is woken. docs/alerts.md tells how.")
     told = f"{len(view.open)} open: tltw alerts list" if view.open else "none is open"
+    if view.reaches_nobody:
+        sentence = f"Alerts only stand in the log, so nobody is woken (docs/alerts.md); {told}."
+        return Check("alerts", True, sentence)
     return Check("alerts", True, f"Every channel works; {told}.")
 
 

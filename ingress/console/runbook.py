@@ -5,6 +5,7 @@ Only the runbook is served: links to the other documents become plain text, as t
 
 import functools
 import re
+from collections import Counter
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -18,9 +19,12 @@ def rendered(text: str) -> Markup:
     """The HTML of a document, with an anchor for each heading as GitHub makes them: `### `cannot_map`` is `#cannot_map`."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
+    seen: Counter[str] = Counter()
     for at, token in enumerate(tokens):
         if token.type == "heading_open":
-            token.attrSet("id", anchor(tokens[at + 1].content))
+            name = anchor(tokens[at + 1].content)
+            token.attrSet("id", f"{name}-{seen[name]}" if seen[name] else name)
+            seen[name] += 1
         # How a column is aligned would be an inline style, which the browser refuses.
         token.attrs.pop("style", None)
         token.children = _kept(token.children) if token.children else token.children

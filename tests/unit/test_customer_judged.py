@@ -124,6 +124,8 @@ NO_CC = COMPANY | {"emails": COMPANY["emails"][:1]}
         (HELD, NO_CC, HIDDEN, ("equal", "well")),
         (WITHHELD, COMPANY, WRONG, ("withheld", "look")),
         (WITHHELD, COMPANY, RIGHT, ("equal", "well")),
+        (None, COMPANY, WRONG, ("withheld", "look")),
+        (None, COMPANY, RIGHT, ("equal", "well")),
         (STATE, COMPANY, WRONG, ("withheld", "look")),
         # Where Twikey does not show it, what the ledger remembers.
         (HELD, COMPANY, HIDDEN, ("held", "off")),
@@ -158,6 +160,8 @@ def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(
         (replace(STATE, story=Story("refused")), "dead", "trouble"),
         (WITHHELD, "withheld", "look"),
         (HELD, "held", "off"),
+        (replace(HELD, synced=None), "skipped", "off"),
+        (replace(WITHHELD, outcome="discarded"), "synced", "well"),
     ],
 )
 def test_a_list_says_how_the_ledger_left_a_customer(state, word, level):

@@ -126,7 +126,7 @@ def _bring_a_part(customer: TwikeyCustomer, full: TwikeyCustomer, plan: Plan, cl
     end = _bring(customer, plan, claim, tools, "", full)
     left_out = any(value and customer.fields.get(name) != value for name, value in full.fields.items())
     complete = end.outcome is Outcome.SKIPPED or end.fingerprint == _what_twikey_has(full, tools.integration)
-    return replace(end, reason=WITHHELD) if left_out and not complete and not end.reason else end
+    return replace(end, reason=WITHHELD) if left_out and not complete else end
 
 
 def _bring(
@@ -150,8 +150,12 @@ def _bring(
     done = upsert(customer, plan, tools.twikey, check)
     if isinstance(done, Skip):
         return _skipped(done, answered=BOTH, updated_at=updated_at)
-    if full and not done.created and claim.fingerprint == _what_twikey_has(full, tools.integration):
-        # All of it was there, and sending a part of it again took nothing away.
+    if (
+        full
+        and not (done.created or claim.must_write)
+        and claim.fingerprint == _what_twikey_has(full, tools.integration)
+    ):
+        # All of it was there, no late write may have gone over it, and sending a part of it again took nothing away.
         print_ = claim.fingerprint
     warnings = tuple(f"{warning.field}: {warning.reason}" for warning in customer.warnings)
     return replace(_synced(done, print_, updated_at), warnings=warnings)

@@ -47,7 +47,8 @@ def refresh(here: Here, integration: Integration, subject: str) -> Answer:
     """Also with auto-update off. It waits a little, so that the next page usually shows how it ended."""
     customer_of(subject)
     ended = operations_customers.refresh_now(here.services, integration.id, subject, most=WAIT, by=here.by)
-    return here.go("customer.shown", integration=integration.id, subject=subject, said=SAID[ended])
+    done = ended in ("done", "done_off")
+    return here.go("customer.shown", integration=integration.id, subject=subject, said=SAID[ended], done=done)
 
 
 def customer_of(subject: str) -> str:

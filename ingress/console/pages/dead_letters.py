@@ -187,7 +187,10 @@ def _replay_all(here: Here, integration: Integration) -> Response:
         return here.go("dead_letters.shown", integration=integration.id, said="dead_letters.no_longer", done=False)
     started = operations_bulk.start_replay(here.services, integration.id, choice, total=total, by=here.by)
     said = "jobs.replay_started" if started.is_new else "jobs.replay_under_way"
-    return here.go("jobs.one", integration=integration.id, kind="replay", said=said, said_with={"count": total})
+    with_ = {"count": total}
+    return here.go(
+        "jobs.one", integration=integration.id, kind="replay", said=said, said_with=with_, done=started.is_new
+    )
 
 
 def _told(here: Here, integration: Integration, act: str, done: Done) -> Response:
@@ -196,7 +199,7 @@ def _told(here: Here, integration: Integration, act: str, done: Done) -> Respons
         return here.page("dead_letters_left.html", status=503, act=act, done=done)
     counts = {"count": len(done.done), "others": len(done.not_dead)}
     said = SAID[act, bool(done.not_dead)]
-    return here.go("dead_letters.shown", integration=integration.id, said=said, said_with=counts)
+    return here.go("dead_letters.shown", integration=integration.id, said=said, said_with=counts, done=bool(done.done))
 
 
 def _under_way(here: Here, integration: Integration) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def export_start(here: Here, integration: Integration) -> Answer:
         by=here.by,
     )
     said = "jobs.started" if started.is_new else "jobs.under_way"
-    return here.go("jobs.one", integration=integration.id, kind=csv_export.NAME, said=said)
+    return here.go("jobs.one", integration=integration.id, kind=csv_export.NAME, said=said, done=started.is_new)
 
 
 # -- import ----------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def import_start(here: Here, integration: Integration, desk: str) -> Answer:
         return here.go("files.shown", integration=integration.id, said="files.rows_gone", done=False)
     of_these = operations_files.of_these_rows(started.job, desk)
     said = "jobs.started" if started.is_new else "jobs.under_way" if of_these else "files.another_import"
-    return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said)
+    return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said, done=started.is_new)
 
 
 @pages.post("/integrations/<integration>/files/import/<desk>/forget", needs=Role.OPERATOR)
@@ -120,7 +120,7 @@ def import_forget(here: Here, integration: Integration, desk: str) -> Answer:
     job = operations_bulk.job(here.services, integration.id, csv_import.NAME)
     if job is not None and operations_files.needs_rows(job, desk):
         said = "files.failed_needs_rows" if job.is_over else "jobs.under_way"
-        return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said)
+        return here.go("jobs.one", integration=integration.id, kind=csv_import.NAME, said=said, done=False)
     operations_files.discard_import(here.services, integration.id, checked)
     return here.go("files.shown", integration=integration.id, said="files.forgotten")
 

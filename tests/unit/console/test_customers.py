@@ -376,6 +376,34 @@ def test_sending_less_to_who_has_it_all_leaves_nothing_out(shop, viewer):
     assert "Twikey has this customer as it is in Teamleader." in text_of(viewer.get(of(company)))
 
 
+def test_what_a_late_write_may_have_gone_over_is_not_taken_for_complete_by_hand(shop):
+    company = shop.company(emails=INVOICING)
+    subject = f"company:{company}"
+    shop.work(subject, Cause.WEBHOOK)
+    off(shop)
+    # An older write, of a worker that was slow, lands after all; the ledger knows that it may.
+    shop.in_twikey[company].profile["cc"] = "older@example.com"
+    shop.ledger._store.hset(shop.ledger.keys.subject(subject), "v", round(time.time() * 1000) - 1)
+
+    shop.work(subject, Cause.OPERATOR)
+    by_hand = shop.ledger.look(subject).reason
+    operations.set_auto_update(shop.services, "default", on=True, by="cli:test")
+    shop.work(subject, Cause.WEBHOOK)
+
+    assert by_hand == "withheld"
+    assert shop.in_twikey[company].profile["cc"] == "b@example.com"
+
+
+def test_a_refresh_that_could_not_be_done_does_not_look_like_a_success(shop):
+    company = shop.company(name="")
+    shop.ledger.set_state("paused")
+    browser = shop.house.browser("the-operator")
+
+    page = browser.get(browser.post(f"{of(company)}/refresh").location)
+
+    assert '<p class="said off"' in page.text
+
+
 def test_after_switching_on_and_refreshing_nothing_is_withheld_any_more(shop, viewer):
     company = shop.company(emails=INVOICING)
     off(shop)

@@ -176,6 +176,7 @@ def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatc
     page = text_of(house.browser("the-admin").get("/alerts"))
 
     assert "The other side said no: 2" in page
+    assert "3 letters" in page
     assert "cannot_map" not in page
 
 

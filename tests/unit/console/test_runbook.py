@@ -23,6 +23,8 @@ def test_a_viewer_reads_the_runbook_and_every_reason_has_an_anchor(house):
     assert page.status_code == 200
     assert len(reasons) > 50
     assert set(reasons) - anchors(page) == set()
+    every = re.findall(r'<h[1-6] id="([^"]+)"', page.text)
+    assert len(every) == len(set(every))
     assert '<article class="card prose" lang="en">' in page.text
     assert "style=" not in page.text
 

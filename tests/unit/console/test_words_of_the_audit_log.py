@@ -126,6 +126,15 @@ def test_the_rights_of_an_operator_are_said_in_the_language_of_the_page(house):
         assert word not in dutch + french
 
 
+@pytest.mark.parametrize("typed", ["no", "closed", "refused"])
+def test_what_somebody_typed_stays_as_it_was_typed(house, typed):
+    audit.note(house.store, by="operator:an", what="discard", integration="default", after=typed)
+
+    page = house.browser("the-admin").get("/audit").text
+
+    assert f"<ins>{typed}</ins>" in page
+
+
 @pytest.mark.parametrize("limit", [None, ["one"], ["disabled", "one"], ["one", "disabled"]])
 @pytest.mark.parametrize("disabled", [True, False])
 def test_rights_that_were_described_are_read_again_as_they_were(house, limit, disabled):
