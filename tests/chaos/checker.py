@@ -74,7 +74,8 @@ class Evidence:
     canaries: Sequence[str] = ()
     rss_mb: float = 0.0
     store_mb: float = 0.0
-    may_lose: bool = False
+    # The ledger may have forgotten what it accepted (a power loss); Twikey must be right all the same.
+    may_forget: bool = False
     # Customers that a scenario kept from being synced on purpose, until a person acted: they say nothing about recovery.
     set_aside: frozenset[str] = frozenset()
     # Customers that were edited without anybody telling us: the sweep must have found them.
@@ -104,7 +105,7 @@ def check(evidence: Evidence) -> Verdict:
     unexplained = [write for write in backward if not _explained(write, evidence.faults)]
     busiest = most_in_a_minute(evidence.calls)
     broken = [
-        *_if(not evidence.may_lose and wrong, f"I1: {len(wrong)} of {len(told)} customers differ"),
+        *_if(wrong, f"I1: {len(wrong)} of {len(told)} customers differ"),
         *_books(evidence),
         *_promises(evidence),
         *_if(overlapping, f"I4: {len(overlapping)} pairs of writes to one customer overlap"),
@@ -212,7 +213,7 @@ def _books(evidence: Evidence) -> list[str]:
 
 
 def _promises(evidence: Evidence) -> list[str]:
-    if evidence.may_lose:
+    if evidence.may_forget:
         return []
     known = evidence.events_in_ledger
     missing = [one for one in evidence.accepted if known is not None and one.event not in known]
@@ -226,7 +227,7 @@ def _promises(evidence: Evidence) -> list[str]:
 def _last_writes(evidence: Evidence, told: set[str]) -> list[str]:
     written = _by_customer(evidence.writes)
     late = [one for one in told if written.get(one) and written[one][-1].version != evidence.source.get(one)]
-    return _if(late and not evidence.may_lose, f"I5: the last write of {len(late)} customers is not the newest state")
+    return _if(late, f"I5: the last write of {len(late)} customers is not the newest state")
 
 
 def _limits(evidence: Evidence, busiest: int) -> list[str]:

@@ -227,7 +227,7 @@ class System:
         with contextlib.suppress(Exception):
             self.store_mb = max(self.store_mb, self.store.used_mb())
 
-    def evidence(self, *, limit: int | None, may_lose: bool) -> checker.Evidence:
+    def evidence(self, *, limit: int | None, may_forget: bool) -> checker.Evidence:
         source, target = self.source_and_target()
         calls = self.teamleader.get("/requests")["requests"]
         api_calls = [one for one in calls if not one["path"].startswith("/oauth2") and one["status"] != 429]
@@ -245,7 +245,7 @@ class System:
             canaries=self._canaries() if self.services else (),
             rss_mb=self.rss_mb,
             store_mb=self.store_mb,
-            may_lose=may_lose,
+            may_forget=may_forget,
             missed=frozenset(self.traffic.missed),
             set_aside=frozenset(self.set_aside),
         )

@@ -52,7 +52,7 @@ def _run(system: System, scenario: Scenario, seed: int, *, baseline: bool, fsync
     converged = _wait_until_right(system, scenario)
     quiet = _wait_until_quiet(system)
     left_over = system.left_over()
-    evidence = system.evidence(limit=scenario.limit, may_lose=scenario.may_lose)
+    evidence = system.evidence(limit=scenario.limit, may_forget=scenario.may_forget)
     verdict = check(evidence)
     story = {
         "scenario": scenario.name,
@@ -100,7 +100,7 @@ def _counts(system: System, evidence: Evidence, verdict: Verdict) -> dict[str, A
 
 
 def _wait_until_right(system: System, scenario: Scenario) -> float | None:
-    end = time.monotonic() + (30 if scenario.may_lose else scenario.right_within)
+    end = time.monotonic() + scenario.right_within
     while time.monotonic() < end:
         with contextlib.suppress(httpx.HTTPError):
             if not system.wrong():
