@@ -10,7 +10,18 @@ from mapping import Kind
 from workers import audit
 from workers.ask import at_once, teamleader_says, twikey_has
 from workers.clients.errors import ApiFailure, NotFound
-from workers.customer import Judged, Sides, failed_attempts, id_of, judge, kind_of, number_of, page_in_twikey, sides
+from workers.customer import (
+    BROUGHT,
+    Judged,
+    Sides,
+    failed_attempts,
+    id_of,
+    judge,
+    kind_of,
+    number_of,
+    page_in_twikey,
+    sides,
+)
 from workers.integrations import ACTIVE
 from workers.ledger.records import NOTED, Causes, SubjectState, Turn
 from workers.operations import refresh
@@ -145,7 +156,7 @@ def refresh_now(services: Services, integration: str, subject: str, *, most: tim
     state = wait_for_end(services, integration, subject, most=most)
     if state is None or state.owed:
         return "under_way"
-    if state.story is not None or state.outcome not in ("synced", "unchanged"):
+    if state.story is not None or state.outcome not in BROUGHT:
         return "failed"
     return "done_off" if state.reason == WITHHELD else "done"
 
