@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.deployment import Deployment, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
+from workers import operations_bulk
 from workers.ledger import Cause
 
 pytestmark = pytest.mark.processes
@@ -83,6 +84,8 @@ def _calls(merchant: Merchant) -> int:
 def test_after_a_kill_in_the_middle_of_a_refresh_work_is_held_until_a_person_connects_again(deployment, merchants):
     lost, other = merchants["first"], merchants["second"]
     arrives(lost, 0, "Before")
+    # It signs in too; only the worker is to be in the middle of that.
+    wait_for("the sweep that follows connecting", lambda: is_swept(lost), seconds=60)
     gate = {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1}
     deployment.teamleader.post("/gates", gate)
     deployment.teamleader.post("/tokens/expire", account=lost.account)
@@ -123,6 +126,11 @@ def test_access_that_was_revoked_holds_the_work_and_connecting_again_catches_up(
     revoked.reconnect()
     wait_for("everything that was held", lambda: revoked.ledger.account().pending == 0)
     assert "Edited meanwhile" in names_in_twikey(revoked)
+
+
+def is_swept(merchant: Merchant) -> bool:
+    sweep = operations_bulk.job(merchant.deployment.services, merchant.name, "sweep")
+    return sweep is not None and sweep.is_over
 
 
 def told(deployment: Deployment, merchant: Merchant) -> int:
