@@ -203,6 +203,7 @@ What = Literal[
     "dead",
     "trying",
     "on_the_way",
+    "stands_still",
     "unknown",
     "cannot_map",
     "held",
@@ -226,14 +227,14 @@ class Judged:
     since: datetime | None = None
 
 
-def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, now: datetime) -> Judged:
-    """The one thing that matters most about a customer now."""
+def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, active: bool, now: datetime) -> Judged:
+    """The one thing that matters most about a customer now. `active`: the work of its integration runs."""
     if state is not None and state.story is not None:
         return Judged(level=Level.TROUBLE, what="dead", since=state.ended)
     if seen.in_teamleader is False:
         return Judged(level=Level.OFF, what="gone")
     if state is not None and state.owed:
-        return _owed(state, now)
+        return _owed(state, active, now)
     if seen.problems:
         return Judged(level=Level.LOOK, what="cannot_map", count=len(seen.problems))
     if seen.in_twikey is False:
@@ -260,11 +261,12 @@ class Remembered:
     since: datetime | None = None
 
 
-def remembered(state: SubjectState | None, *, now: datetime) -> Remembered:
+def remembered(state: SubjectState | None, *, active: bool, now: datetime) -> Remembered:
     """How a customer stands while nobody is asked: by the rules of `judge`, so that a state has one colour everywhere."""
     if state is None:
         return Remembered(Level.OFF, "unheard")
-    judged = judge(state, Sides(in_teamleader=False if state.outcome == "gone" else None), auto_update=True, now=now)
+    unasked = Sides(in_teamleader=False if state.outcome == "gone" else None)
+    judged = judge(state, unasked, auto_update=True, active=active, now=now)
     if judged.what != "unseen" and (state.synced or judged.what != "held"):
         return Remembered(judged.level, judged.what, state.synced)
     if state.synced:
@@ -278,7 +280,9 @@ def failed_attempts(state: SubjectState, now: datetime) -> int:
     return max(state.attempts - under_way, 0)
 
 
-def _owed(state: SubjectState, now: datetime) -> Judged:
+def _owed(state: SubjectState, active: bool, now: datetime) -> Judged:
+    if not active:
+        return Judged(level=Level.LOOK, what="stands_still", since=state.wanted_since)
     if failed := failed_attempts(state, now):
         return Judged(level=Level.LOOK, what="trying", count=failed, since=state.wanted_since)
     return Judged(level=Level.WELL, what="on_the_way", since=state.wanted_since)

@@ -99,7 +99,7 @@ def look(
     While an event is younger than `fresh` nobody is asked: that comparison would be over in a moment (`moves`).
     """
     tools, known = services.tools(integration), story(services, integration, subject)
-    auto_update = tools.ledger.auto_update()
+    auto_update, active = tools.ledger.auto_update(), tools.ledger.state() == ACTIVE
     number = number_of(subject, tools.mapping)
     now = now or datetime.now(UTC)
     moves = _moves(known.state, fresh, now)
@@ -110,10 +110,10 @@ def look(
         id=id_of(subject),
         number=number,
         auto_update=auto_update,
-        active=tools.ledger.state() == ACTIVE,
+        active=active,
         story=known,
         sides=seen,
-        judged=judge(known.state, seen, auto_update=auto_update, now=now),
+        judged=judge(known.state, seen, auto_update=auto_update, active=active, now=now),
         failures=failures,
         moves=moves,
         twikey_url="" if seen.in_twikey is False else page_in_twikey(services.settings.twikey_customer_url, number),

@@ -51,13 +51,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A page of what was found. `failure`: why Teamleader could not be asked, or not of both kinds; the rest is there."""
+    """A page of what was found. `failure`: why Teamleader could not be asked, or not of both kinds; the rest is there.
+
+    `active`: the work of the integration runs.
+    """
 
     words: str
     page: int = 1
     hits: tuple[Hit, ...] = ()
     more: bool = False
     failure: ApiFailure | None = None
+    active: bool = True
 
 
 def find(services: Services, integration: str, words: str, *, page: int = 1) -> Found:
@@ -80,6 +84,7 @@ def find(services: Services, integration: str, words: str, *, page: int = 1) -> 
         hits=_with_states(services, integration, sorted(hits, key=_by_name), ids),
         more=not ids and any(isinstance(rows, list) and len(rows) >= PAGE for rows in answers) and page < LAST_PAGE,
         failure=failures[0] if failures else None,
+        active=services.ledger(integration).state() == ACTIVE,
     )
 
 

@@ -129,7 +129,7 @@ def _list(found: Found) -> None:
     for hit in found.hits:
         # As text: a name may hold [brackets], which would be taken for markup.
         known_by = ", ".join(filter(None, (hit.email, hit.city, hit.vat_number)))
-        shown = (hit.name, f"{hit.kind} {hit.id}", known_by, _here(hit))
+        shown = (hit.name, f"{hit.kind} {hit.id}", known_by, _here(hit, found.active))
         table.add_row(*map(Text, shown))
     if found.hits:
         console.print(table)
@@ -137,11 +137,13 @@ def _list(found: Found) -> None:
         console.print(f"There are more: --page {found.page + 1}")
 
 
-def _here(hit: Hit) -> str:
-    """How the ledger left a customer."""
+def _here(hit: Hit, active: bool) -> str:
+    """How the ledger left a customer; what is owed waits while the work of the integration does not run."""
     state = hit.state
     if state is None:
         return ""
     if state.story is not None:
         return "dead letter"
-    return "on its way" if state.owed else state.outcome
+    if state.owed:
+        return "on its way" if active else "waits: work is held"
+    return state.outcome

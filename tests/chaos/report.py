@@ -132,7 +132,7 @@ def _owed(ours: list[Trial]) -> dict[str, list[float]]:
 
 def _table_of_scenarios(ours: list[Trial]) -> str:
     rows = []
-    for (number, name), trials in sorted(_by(ours, lambda one: (one["number"], one["scenario"])).items()):
+    for (number, name), trials in _by_scenario(ours):
         rows.append(
             f"| {_numbered(number)} | {name} | {len(trials)} | {_sum(trials, 'accepted'):,} |"
             f" {sum(sum(one['faults'].values()) for one in trials)} | {_sum(trials, 'wrong')} | {_sum(trials, 'lost')} |"
@@ -213,7 +213,7 @@ def _recovery(ours: list[Trial]) -> str:
 
 def _ingress(ours: list[Trial]) -> str:
     rows = []
-    for (number, name), trials in sorted(_by(ours, lambda one: (one["number"], one["scenario"])).items()):
+    for (number, name), trials in _by_scenario(ours):
         worst = {part: max((one["ingress_ms"][part] or 0.0) for one in trials) for part in ("p50", "p99", "max")}
         ends = [one["end_to_end"]["p50"] for one in trials if one["end_to_end"]["p50"] is not None]
         rows.append(
@@ -305,6 +305,12 @@ def _by(trials: Iterable[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[
     for one in trials:
         found[key(one)].append(one)
     return found
+
+
+def _by_scenario(trials: list[Trial]) -> list[tuple[tuple[int, str], list[Trial]]]:
+    """By number and name, in the order of the plan: 131 is 13b and follows 13."""
+    found = _by(trials, lambda one: (one["number"], one["scenario"]))
+    return sorted(found.items(), key=lambda item: item[0][0] / 10 if item[0][0] > 100 else item[0][0])
 
 
 def _numbered(number: int) -> str:

@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="write the report here")
     parser.add_argument("--results", type=Path, help="keep the results here, as JSON")
     parser.add_argument("--from-results", type=Path, help="run nothing: write the report of these results")
+    parser.add_argument("--note", action="append", default=[], help="a remark for the report; may be repeated")
     options = parser.parse_args()
     if options.from_results:
         results = json.loads(options.from_results.read_text())
@@ -126,6 +127,7 @@ def main() -> None:
         began = time.time()
         found = run(wanted, minutes=options.minutes, lanes=options.lanes, keep=options.results)
         results = {"began": began, "ended": time.time(), "lanes": options.lanes, "trials": found, "skipped": skipped}
+    results["notes"] = results.get("notes", []) + options.note
     if options.results:
         options.results.write_text(json.dumps(results))
     if options.report:

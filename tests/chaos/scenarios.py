@@ -309,7 +309,7 @@ def oauth(system: System, seconds: float) -> None:
     system.teamleader.post("/gates", {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1})
     system.teamleader.post("/tokens/expire")
     _wait(lambda: _at_gate(system, "grant"), 15)
-    for name in ("worker", "worker2", "clock"):
+    for name in ("worker", "worker2", "clock", "bulk"):  # whoever it is that signs in
         system.kill(name)
     system.teamleader.delete("/gates")
     _wait(lambda: system.services.ledger("default").state() == "reconnect_needed", 90)  # type: ignore[union-attr]
@@ -403,11 +403,11 @@ def old_dead_letters(system: System, seconds: float) -> None:
 
 def rolling_restart(system: System, seconds: float) -> None:
     drains = []
-    for name in ("worker", "web", "worker2", "clock") * 2:
+    for name in ("worker", "web", "worker2", "clock", "bulk") * 2:
         took = system.terminate(name)
         if took is not None:
             drains.append(round(took, 2))
-        time.sleep(seconds / 8)
+        time.sleep(seconds / 10)
     system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
 
 
@@ -430,13 +430,34 @@ def missed_webhooks(system: System, seconds: float) -> None:
     }
 
 
-def _sweep(system: System) -> float:
+def kill_sweeps(system: System, seconds: float) -> None:
+    """Every other webhook never comes; then one sweep, whose process is killed in the middle of each list."""
+    time.sleep(seconds)
+    system.traffic.manners.rate = 0
+    time.sleep(0.5)
+
+    def kill_in_each_list() -> None:
+        for prefix in ("/contacts.list", "/companies.list"):
+            system.teamleader.post("/gates", {"name": "page", "prefix": prefix, "count": 1})
+            system.must(_wait(lambda: _at_gate(system, "page"), 60), f"the sweep never asked for {prefix}")
+            system.must(system.kill("bulk"), "the bulk process did not run")
+            system.teamleader.delete("/gates")
+
+    took = _sweep(system, meanwhile=kill_in_each_list, within=150)
+    system.figures |= {
+        "customers_with_a_missed_webhook": len(system.traffic.missed),
+        "right_after_the_sweep_began_s": took,
+    }
+
+
+def _sweep(system: System, *, meanwhile: Callable[[], None] = lambda: None, within: float = 60) -> float:
     """One sweep, begun by hand; answers after how many seconds nobody was wrong any more."""
     assert system.services
     began = time.monotonic()
     _wait(lambda: not _sweeping(system), 60)
     operations_bulk.start_sweep(system.services, "default", by="chaos")
-    _wait(lambda: not system.wrong(), 60)
+    meanwhile()
+    _wait(lambda: not system.wrong(), within)
     return round(time.monotonic() - began, 1)
 
 
@@ -491,6 +512,7 @@ SCENARIOS = (
     Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
     Scenario(21, "rolling restart", rolling_restart, seconds=32),
     Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1)),
+    Scenario(221, "kill -9 in a sweep", kill_sweeps, seconds=15, customers=250, manners=Manners(rate=15, dropped=0.5)),
     Scenario(25, "poison", poison, prepare=choose_a_poison, manners=Manners(rate=6)),
     Scenario(
         26,

@@ -53,6 +53,16 @@ def test_every_scenario_has_its_row():
     assert [one.name for one in SCENARIOS if f"| {one.name} |" not in text] == []
 
 
+def test_scenarios_stand_in_the_order_of_the_plan():
+    rows = [
+        line for line in written([trial(one, 1) for one in SCENARIOS]).split("## ")[2].splitlines() if line[:2] == "| "
+    ]
+
+    numbers = [row.split("|")[1].strip() for row in rows[1:]]
+
+    assert numbers == sorted(numbers, key=lambda shown: (int(shown.rstrip("b")), shown))
+
+
 def test_what_was_skipped_is_said_with_its_reason():
     text = written([trial(SCENARIOS[0], 1)], skipped={"clocks stepped": "libfaketime is not installed here"})
 

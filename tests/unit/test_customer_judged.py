@@ -7,8 +7,9 @@ import pytest
 
 from mapping import MappingSettings
 from mapping.remarks import SENTENCES
-from workers.customer import REMARKED, Sides, judge, page_in_twikey, remembered, sides
+from workers.customer import REMARKED, Judged, Sides, judge, page_in_twikey, remembered, sides
 from workers.ledger.records import Story, SubjectState
+from workers.standing import Level
 from workers.sync.freshness import SECOND, seen_until
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -48,7 +49,7 @@ def seen(document=COMPANY, in_twikey=SAME, *, asked=True, on=True, kind="company
 
 
 def what(state=STATE, found=None, *, on=True):
-    judged = judge(state, found or seen(on=on), auto_update=on, now=NOW)
+    judged = judge(state, found or seen(on=on), auto_update=on, active=True, now=NOW)
     return judged.what, judged.why
 
 
@@ -102,6 +103,17 @@ def test_an_attempt_that_is_under_way_has_not_failed():
     assert [what(state)[0] for state in (OWED, working, lapsed)] == ["on_the_way", "on_the_way", "trying"]
 
 
+def test_what_is_owed_while_work_is_held_is_not_on_its_way():
+    failed = replace(OWED, attempts=2)
+
+    for state in (OWED, failed):
+        assert judge(state, Sides(), auto_update=True, active=False, now=NOW) == Judged(
+            level=Level.LOOK, what="stands_still", since=NOW
+        )
+        assert remembered(state, active=False, now=NOW).word == "stands_still"
+    assert judge(STATE, seen(), auto_update=True, active=False, now=NOW).what == "equal"
+
+
 def test_a_customer_without_a_name_cannot_be_sent():
     found = seen(COMPANY | {"name": ""})
 
@@ -138,16 +150,19 @@ NO_CC = COMPANY | {"emails": COMPANY["emails"][:1]}
 def test_what_automatic_updates_left_out_is_said_in_the_colour_of_how_surely_it_is_known(
     state, document, in_twikey, expected
 ):
-    judged = judge(state, seen(document, in_twikey, on=False), auto_update=False, now=NOW)
+    judged = judge(state, seen(document, in_twikey, on=False), auto_update=False, active=True, now=NOW)
 
     assert (judged.what, judged.level) == expected
 
 
 @pytest.mark.parametrize("state", [HELD, WITHHELD, replace(WITHHELD, held=True), replace(STATE, held=True), OWED])
 def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(state):
-    unseen = judge(state, Sides(), auto_update=False, now=NOW)
+    unseen = judge(state, Sides(), auto_update=False, active=True, now=NOW)
 
-    assert (remembered(state, now=NOW).word, remembered(state, now=NOW).level) == (unseen.what, unseen.level)
+    assert (remembered(state, active=True, now=NOW).word, remembered(state, active=True, now=NOW).level) == (
+        unseen.what,
+        unseen.level,
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +180,10 @@ def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(
     ],
 )
 def test_a_list_says_how_the_ledger_left_a_customer(state, word, level):
-    assert (remembered(state, now=NOW).word, remembered(state, now=NOW).level) == (word, level)
+    assert (remembered(state, active=True, now=NOW).word, remembered(state, active=True, now=NOW).level) == (
+        word,
+        level,
+    )
 
 
 LONG = "Tarwe " * 40

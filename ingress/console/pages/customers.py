@@ -18,12 +18,12 @@ pages = Pages("customers")
 
 @pages.get("/integrations/<integration>/customers", needs=Role.VIEWER, tab="customers")
 def shown(here: Here, integration: Integration) -> Answer:
-    words, page = request.args.get("q", ""), request.args.get("page", 1, type=int)
+    words, page, now = request.args.get("q", ""), request.args.get("page", 1, type=int), datetime.now(UTC)
     found = operations_find.find(here.services, integration.id, words, page=page)
     return here.page(
         "customers.html",
         found=found,
-        stands={hit.subject: remembered(hit.state, now=datetime.now(UTC)) for hit in found.hits},
+        stands={hit.subject: remembered(hit.state, active=found.active, now=now) for hit in found.hits},
         longest=LONGEST,
         may_add=here.operator.may(Role.OPERATOR),
         away=away([found.failure] if found.failure else []),

@@ -526,6 +526,12 @@ def audit_time(town):
     return next(audit.entries(town.house.store)).at
 
 
+def test_without_integrations_nobody_can_be_limited_to_some(town):
+    admin = town.house.browser("the-admin")
+
+    assert 'value="some"' not in admin.get("/operators").text
+
+
 def test_no_page_ever_shows_a_secret(town, garage):
     secrets = [KEY, "own-client-secret", operations_address(town)]
     integrations.change(

@@ -491,6 +491,18 @@ def test_while_an_event_is_fresh_it_looks_for_news_and_asks_nobody(shop, viewer)
     assert "data-news" not in viewer.get(f"{of(company)}/news").text
 
 
+def test_what_came_in_while_the_work_is_held_waits_and_says_where_to_let_it_run_again(shop, viewer):
+    company = shop.company()
+    shop.ledger.mark(f"company:{company}", frozenset({Cause.WEBHOOK}))
+    shop.ledger.set_state("paused")
+
+    page = viewer.get(of(company))
+
+    assert re.search(r"An update that came in .{1,20} waits\. The work of this integration is held", text_of(page))
+    assert 'class="card standing look"' in page.text
+    assert "waits: work is held" in text_of(viewer.get(f"{CUSTOMERS}?q={company}"))
+
+
 def test_the_story_tells_who_pressed_what(shop, operator):
     company = shop.company()
 
