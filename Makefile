@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants bench-bulk bench-many bench-console docs lock clean screenshots
+.PHONY: help setup demo run test lint types imports check mutants chaos chaos-mutants fuzz bench-bulk bench-many bench-console docs lock clean screenshots
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
