@@ -13,7 +13,9 @@ from typing import Literal, cast
 
 import structlog
 
+from config.integrations import OptionsWrong
 from config.keys import IntegrationKeys, consent
+from config.secrets import SecretUnreadable
 from workers import audit, integrations
 from workers.accounts import account_in, claim_account
 from workers.clients.clock import utc_now
@@ -199,6 +201,8 @@ def remove(services: Services, name: str, *, by: str) -> Removed:
         trouble = ""
     except ApiFailure as failure:
         trouble = failure.sentence
+    except (SecretUnreadable, OptionsWrong) as unreadable:
+        trouble = str(unreadable)
     integrations.remove(services, name, by=by)
     return Removed(trouble)
 

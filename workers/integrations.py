@@ -20,7 +20,6 @@ from config.registry import (
     CREATED,
     CREATED_BY,
     ENVIRONMENT,
-    KEY_VERSION,
     ROTATED,
     SOURCE,
     UnknownIntegration,
@@ -87,17 +86,15 @@ def change(
 
     Raises `UnknownIntegration`, `DescribedByEnvironment`, `ChangedMeanwhile`, or ValueError (`OptionsWrong`) naming every problem.
     """
-    if described_by_environment(services, services.integration(name)):
+    if described_by_environment(services, name):
         raise DescribedByEnvironment(f"{name} is described by the environment: change TLTW_… there, and restart.")
-    if fixed := [option for option in options if option in BY_NAME and BY_NAME[option].fixed]:
-        raise ValueError(f"{', '.join(fixed)} cannot be changed here")
     return _change(services, name, _known(options), by=by, revision=revision)
 
 
-def described_by_environment(services: "Services", integration: Integration) -> bool:
+def described_by_environment(services: "Services", name: str) -> bool:
     """Whether the environment still describes it, and would win over any change at the next start."""
     first = services.settings.first
-    return integration.described_by_environment and first is not None and first.id == integration.id
+    return first is not None and first.id == name and services.registry.is_described_by_environment(name)
 
 
 def describe(services: "Services", first: First) -> None:
@@ -165,13 +162,17 @@ def _change(
         changes.clear()
         if not record:
             raise UnknownIntegration(name, services.registry.ids())
-        before = services.registry.texts(record)
+        readable, unreadable = services.registry.readable_texts(record)
+        # What a lost key encrypted can be entered anew, one after the other. What is only for the beginning then, too.
+        if by != ENVIRONMENT and (fixed := [one for one in given if BY_NAME[one].fixed and one not in unreadable]):
+            raise ValueError(f"{', '.join(fixed)} cannot be changed here")
+        before = readable | dict.fromkeys(unreadable, HIDDEN)
         after = {**before, **given}
         if problems := _problems_of_options(services, after):
             raise OptionsWrong(problems)
         for option in (BY_NAME[one] for one in given):
             old, new = before.get(option.name, ""), given[option.name]
-            if (old or option.default) != (new or option.default):
+            if option.name in unreadable or (old or option.default) != (new or option.default):
                 changes.append(_shown(option.name, old, new))
                 pipeline.hset(IntegrationKeys(name).record, option.name, _stored(services, option.name, new))
         for one in changes:
@@ -222,7 +223,6 @@ def _write_new(
         CREATED: round(time.time() * 1000),
         CREATED_BY: by,
         ADDRESS_VERSION: 0,
-        KEY_VERSION: services.cipher.version,
     }
     options = {option: _stored(services, option, text) for option, text in given.items()}
     pipeline.hset(keys.record, mapping=cast(Any, {**own, **options}))

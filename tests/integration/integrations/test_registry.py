@@ -127,15 +127,15 @@ def test_what_was_only_for_the_beginning_cannot_be_set_later(scene):
 def test_two_changes_at_once_both_count(scene, monkeypatch):
     """Another process changes the record between our reading and our writing."""
     scene.add(profile="123")
-    texts, raced = scene.services.registry.texts, []
+    readable, raced = scene.services.registry.readable_texts, []
 
     def slowly(record):
         if not raced:
             raced.append(True)
             integrations.change(scene.services, "bakery", {"default_language": "fr"}, by="cli:bo")
-        return texts(record)
+        return readable(record)
 
-    monkeypatch.setattr(scene.services.registry, "texts", slowly)
+    monkeypatch.setattr(scene.services.registry, "readable_texts", slowly)
     integrations.change(scene.services, "bakery", {"profile": "7"}, by="cli:an")
 
     made = scene.services.integration("bakery")
