@@ -229,7 +229,7 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
         # Before it is stored: whose it is decides whether we may keep it. Losing it here only means to begin again.
         account = _account_of(services, name, pair)
     except GrantRefused as no:
-        if no.code in ("invalid_client", "unauthorized_client"):
+        if no.code in oauth_protocol.CLIENT_REFUSED:
             return Step("consent", False, CLIENT_REFUSED, "client_refused")
         return Step("consent", False, CODE_REFUSED, "consent_refused")
     except ApiFailure as failure:

@@ -210,6 +210,71 @@ def test_the_configured_token_is_not_used_while_the_stored_one_works(at_teamlead
     assert at_teamleader.app.world.tokens.refused_refreshes == 0
 
 
+def test_a_refused_client_destroys_no_token_that_works(at_teamleader: Any) -> None:
+    """The configured refresh token was taken out of the settings after it had started the connection."""
+    at_teamleader.tokens().access_token()
+    good = stored(at_teamleader).refresh
+    connection = replace(at_teamleader.connection, refresh_token="")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    with pytest.raises(ReconnectNeeded, match="client secret"):
+        at_teamleader.tokens(replace(connection, client_secret="wrong")).access_token()
+
+    kept = stored(at_teamleader).refresh
+
+    assert kept == good
+    assert works(at_teamleader, at_teamleader.tokens(connection).access_token())
+
+
+def test_the_configured_token_is_not_used_up_when_only_the_client_is_refused(at_teamleader: Any) -> None:
+    at_teamleader.tokens().access_token()
+    connection = replace(at_teamleader.connection, refresh_token="pasted", client_secret="wrong")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    before = at_teamleader.refreshes
+
+    with pytest.raises(ReconnectNeeded, match="client secret"):
+        at_teamleader.tokens(connection).access_token()
+
+    assert at_teamleader.refreshes == before + 1
+
+
+def test_a_configured_token_that_does_not_work_replaces_nothing(at_teamleader: Any) -> None:
+    world = at_teamleader.app.world
+    at_teamleader.tokens().access_token()
+    good = stored(at_teamleader).refresh
+    world.tokens.revoke_all(world.default.id)
+    at_teamleader.wall.ahead = timedelta(hours=2)
+
+    with pytest.raises(ReconnectNeeded, match="connect again"):
+        at_teamleader.tokens(replace(at_teamleader.connection, refresh_token="mistyped")).access_token()
+
+    assert stored(at_teamleader).refresh == good
+
+
+def test_a_configured_token_whose_answer_was_lost_is_recognised(
+    at_teamleader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, send = at_teamleader.app.world, at_teamleader.http.send
+    at_teamleader.tokens().access_token()
+    world.tokens.revoke_all(world.default.id)
+    world.issue_tokens(world.default, refresh="pasted-by-a-person")
+    connection = replace(at_teamleader.connection, refresh_token="pasted-by-a-person")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+
+    def losing(request: Any) -> Any:
+        answer = send(request)
+        if b"pasted" in request.body:
+            raise Unavailable("teamleader", "the answer was lost")
+        return answer
+
+    monkeypatch.setattr(at_teamleader.http, "send", losing)
+    with pytest.raises(Unavailable):
+        at_teamleader.tokens(connection).access_token()
+    monkeypatch.undo()
+
+    with pytest.raises(ReconnectNeeded, match="answer never arrived"):
+        at_teamleader.tokens(connection).access_token()
+
+
 def test_without_any_token_the_connection_must_be_made(at_teamleader: Any) -> None:
     connection: TeamleaderConnection = replace(at_teamleader.connection, refresh_token="")
 

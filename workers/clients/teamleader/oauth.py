@@ -21,7 +21,7 @@ from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
 from workers.clients.http import Http
 from workers.clients.locks import WAIT_SECONDS, Busy, OneAtATime
 from workers.clients.teamleader import oauth_protocol as protocol
-from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
+from workers.clients.teamleader.oauth_protocol import CLIENT_REFUSED, GrantRefused, TokenPair
 
 log = structlog.get_logger()
 IDLE = timedelta(days=1)
@@ -126,29 +126,32 @@ class TokenStore:
 
     def _refresh(self, stored: TokenPair) -> TokenPair:
         try:
-            return self._spend(stored)
+            return self._spend(stored, noted=replace(stored, refreshing_since=self._now().timestamp()))
         except GrantRefused as refused:
             # Our lock may have ended while we waited, and another process been faster.
             after = self._read()
             if after.refresh != stored.refresh and after.is_usable(self._now()):
                 return after
-            if stored.seed == self._seed:
-                interrupted = stored.refreshing_since > 0
-                sentence = _sentence(refused.code, interrupted=interrupted)
-                raise ReconnectNeeded("teamleader", sentence, code=refused.code) from None
-        return self._start_over()
+            # Teamleader's exact word for a dead refresh token is not documented (facts §1): any but one about the client.
+            if refused.code in CLIENT_REFUSED or not self._is_configured_anew(stored):
+                raise _reconnect(refused, interrupted=stored.refreshing_since > 0) from None
+        return self._start_over(stored)
 
-    def _start_over(self) -> TokenPair:
-        """A refresh token was configured after the pair that is now refused."""
+    def _is_configured_anew(self, stored: TokenPair) -> bool:
+        """Whether a person configured a refresh token after this pair. One that was taken out of the settings is none."""
+        return bool(self._connection.refresh_token) and stored.seed != self._seed
+
+    def _start_over(self, stored: TokenPair) -> TokenPair:
+        """Uses the refresh token that was configured later. The refused pair stays until this one has worked."""
         try:
-            return self._spend(self._configured())
+            return self._spend(self._configured(), noted=replace(stored, started_over=self._seed))
         except GrantRefused as refused:
-            raise ReconnectNeeded("teamleader", _sentence(refused.code), code=refused.code) from None
+            raise _reconnect(refused, interrupted=stored.started_over == self._seed) from None
 
-    def _spend(self, pair: TokenPair) -> TokenPair:
-        """Uses the refresh token up. After a crash in here the note tells the next one that it may be used up."""
+    def _spend(self, pair: TokenPair, *, noted: TokenPair) -> TokenPair:
+        """Uses the refresh token of `pair` up. After a crash in here `noted` tells the next one that it may be used up."""
         now = self._now()
-        self._write(replace(pair, refreshing_since=now.timestamp()))
+        self._write(noted)
         answer = self._http.send(protocol.refresh_request(self._connection, pair.refresh))
         new = protocol.read_pair(answer, now=now, refresh=pair.refresh, seed=pair.seed)
         self._write_surely(new)
@@ -185,8 +188,12 @@ def _as_bytes(stored: object) -> bytes:
     return stored
 
 
-def _sentence(code: str, *, interrupted: bool = False) -> str:
-    if code in ("invalid_client", "unauthorized_client"):
+def _reconnect(refused: GrantRefused, *, interrupted: bool) -> ReconnectNeeded:
+    return ReconnectNeeded("teamleader", _sentence(refused.code, interrupted=interrupted), code=refused.code)
+
+
+def _sentence(code: str, *, interrupted: bool) -> str:
+    if code in CLIENT_REFUSED:
         return "Teamleader does not accept our client id or client secret"
     why = " (a refresh was begun earlier and its answer never arrived)" if interrupted else ""
     return f"Teamleader no longer accepts our refresh token{why}: connect again"
