@@ -204,7 +204,7 @@ def connect_and_register(services: Services, name: str) -> timedelta | None:
 def keep_token_alive(services: Services, name: str) -> None:
     """Renews a token that nobody used for a day."""
     if services.ledger(name).state() == ACTIVE:
-        services.tokens(services.integration(name)).keep_alive()
+        services.tools(name).teamleader.keep_signed_in()
 
 
 def renew_secrets(services: Services, _name: str) -> None:

@@ -42,6 +42,8 @@ class TokenPair:
     `refreshing_since`: a refresh with this refresh token was begun and its answer is not in the store, so it may be used up.
     `seed`: digest of the configured refresh token when the pair was stored; another one configured later is new to us.
     `started_over`: digest of a configured refresh token that was tried in place of this refused one; it may be used up.
+    `descent`: digest of the refresh token that all began with, a person's consent or a configured one; `generation` counts
+    the refreshes since. Clocks of machines differ, so no time tells which of two pairs is the newer one.
     """
 
     refresh: str = field(repr=False)
@@ -51,6 +53,14 @@ class TokenPair:
     refreshing_since: float = 0.0
     seed: str = ""
     started_over: str = ""
+    descent: str = ""
+    generation: int = 0
+
+    def follows(self, other: "TokenPair") -> bool:
+        """Whether the other one was used up to get this one, in however many steps."""
+        if self.descent == other.descent:
+            return self.generation > other.generation
+        return bool(self.descent) and self.descent == other.started_over
 
     def is_usable(self, now: datetime) -> bool:
         margin = min(MARGIN_SECONDS, self._life / 10)
