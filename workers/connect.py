@@ -138,7 +138,10 @@ def take(services: Services, state: str, *, binding: str) -> Consent:
 
 
 def finish(services: Services, wanted: Consent, *, code: str) -> list[Step]:
-    """Does every step and tells how each went; stops at the first that others build on. Raises `redis.RedisError` only."""
+    """Does every step and tells how each went; stops at the first that others build on.
+
+    Raises `redis.RedisError`, or why there is no such integration (any more), as `Services.integration` does.
+    """
     steps = [_consent_and_account(services, wanted, code)]
     if steps[0].ok:
         steps.append(_twikey(services, wanted.integration))
@@ -246,7 +249,13 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
             "This Teamleader account is connected to another integration already; one account serves one integration."
         )
         return Step("account", False, sentence, "account_taken")
-    tokens.store(pair)
+    try:
+        tokens.store(pair)
+    except Unavailable as busy:
+        # The code is spent, and looking again would find nothing.
+        return Step("consent", False, f"{busy.sentence}: begin again.", busy.reason)
+    except ApiFailure as failure:
+        return Step("consent", False, failure.sentence, failure.reason)
     return Step("account", True, "Connected to Teamleader.")
 
 

@@ -24,7 +24,7 @@ from config.secrets import Cipher, SecretUnreadable
 from workers.clients.clock import Clock, utc_now
 from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
 from workers.clients.http import Http
-from workers.clients.locks import WAIT_SECONDS, Busy, OneAtATime
+from workers.clients.locks import LEASE_SECONDS, WAIT_SECONDS, Busy, OneAtATime
 from workers.clients.teamleader import oauth_protocol as protocol
 from workers.clients.teamleader.oauth_protocol import CLIENT_REFUSED, GrantRefused, TokenPair
 
@@ -33,6 +33,8 @@ IDLE = timedelta(days=1)
 EARLY_TRY_AGAIN = timedelta(minutes=1)
 # Pauses between the tries to store a new pair: the old one is used up, so a Redis that restarts must not cost us both.
 STORE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
+# A person's consent works once as well, so it waits for whoever is at it, also for one who died with the lock in hand.
+WAIT_FOR_ANYBODY_SECONDS = LEASE_SECONDS + 5
 NOBODY = TokenPair(refresh="")
 
 
@@ -89,9 +91,12 @@ class TokenStore:
         return protocol.read_pair(answer, now=self._now(), seed=self._seed)
 
     def store(self, pair: TokenPair) -> None:
-        """Makes this the connection's pair, whatever was there before. Raises `ReconnectNeeded` for a removed integration."""
+        """Makes this the connection's pair, whatever was there before.
+
+        Raises `Busy`, `redis.RedisError`, or `ReconnectNeeded` for an integration that was removed.
+        """
         begun = replace(pair, seed=self._seed, descent=_digest(pair.refresh))
-        with self._one.in_process(), self._one.everywhere():
+        with self._one.in_process(), self._one.everywhere(wait=WAIT_FOR_ANYBODY_SECONDS):
             self._write_surely(begun)
 
     def keep_alive(self) -> bool:
