@@ -198,7 +198,11 @@ def rotate_address(services: Services, name: str, *, by: str) -> list[Step]:
 
 
 def remove(services: Services, name: str, *, by: str) -> Removed:
-    """Takes the webhook off at Teamleader, if that can be done, and closes the integration for good."""
+    """Takes the webhook off at Teamleader, if that can be done, and closes the integration for good.
+
+    Raises `UnknownIntegration` or `DescribedByEnvironment`.
+    """
+    integrations.refuse_if_described(services, name)
     try:
         unregister(services, name)
         trouble = ""

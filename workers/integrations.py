@@ -70,9 +70,7 @@ def add(services: "Services", name: str, options: Mapping[str, str], *, by: str)
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if before:
             raise AlreadyThere(f"There is an integration named {name!r} already.")
-        keys = IntegrationKeys(name)
-        # A name that was removed leaves a tombstone with state closed: it begins anew.
-        pipeline.delete(keys.options, keys.connection)
+        _bury(pipeline, name)
         _write_new(services, pipeline, name, given, by=by, state=CONNECTING)
 
     _transaction(services, name, write)
@@ -86,9 +84,16 @@ def change(
 
     Raises `UnknownIntegration`, `DescribedByEnvironment`, `ChangedMeanwhile`, or ValueError (`OptionsWrong`) naming every problem.
     """
-    if described_by_environment(services, name):
-        raise DescribedByEnvironment(f"{name} is described by the environment: change TLTW_… there, and restart.")
+    refuse_if_described(services, name)
     return _change(services, name, _known(options), by=by, revision=revision)
+
+
+def refuse_if_described(services: "Services", name: str) -> None:
+    """Raises `DescribedByEnvironment`: what is changed or removed here would be as before at the next start."""
+    if described_by_environment(services, name):
+        raise DescribedByEnvironment(
+            f"{name} is described by the environment: change TLTW_… there (or take it out), and restart."
+        )
 
 
 def described_by_environment(services: "Services", name: str) -> bool:
@@ -107,6 +112,7 @@ def describe(services: "Services", first: First) -> None:
 
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if not before:  # else another process of ours was faster
+            _bury(pipeline, first.id)
             _write_new(services, pipeline, first.id, given, by=ENVIRONMENT, state=ACTIVE)
 
     _transaction(services, first.id, write)
@@ -212,6 +218,12 @@ def _transaction(
             pipeline.incr(INTEGRATIONS_REVISION)
 
     services.store.transaction(attempt, keys.record)
+
+
+def _bury(pipeline: Pipeline, name: str) -> None:
+    """A name that was removed leaves a tombstone with state closed; whoever gets the name begins anew."""
+    keys = IntegrationKeys(name)
+    pipeline.delete(keys.options, keys.connection)
 
 
 def _write_new(

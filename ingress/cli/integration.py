@@ -304,6 +304,10 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
 @command
 def remove(services: Services, name: str, yes: bool, as_json: bool) -> None:
     """Remove an integration: its secrets, its ledger and its webhook registration. Customers stay where they are."""
+    try:
+        integrations.refuse_if_described(services, name)
+    except integrations.DescribedByEnvironment as described:
+        refuse(str(described), SETTINGS)
     (glance,) = glances(services.scripts, [name])  # whose secrets cannot be read can be removed as well
     if not yes:
         click.confirm(
