@@ -60,7 +60,6 @@ class Integration:
     clear_empty: bool = False
     create_unknown: bool = True
     extra_event_types: tuple[str, ...] = ()
-    described_by_environment: bool = False
     revision: int = 0
     address_version: int = 0
     old_address_valid: bool = False
@@ -143,7 +142,6 @@ def integration_from(
     app: TeamleaderApp,
     *,
     revision: int = 0,
-    described_by_environment: bool = False,
     address_version: int = 0,
     old_address_valid: bool = False,
 ) -> Integration:
@@ -171,7 +169,6 @@ def integration_from(
             calls_per_minute=of["teamleader_calls_per_minute"],
         ),
         twikey=TwikeyConnection(api_url=of["twikey_url"], api_token=of["twikey_key"]),
-        described_by_environment=described_by_environment,
         revision=revision,
         address_version=address_version,
         old_address_valid=old_address_valid,

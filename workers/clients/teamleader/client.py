@@ -83,6 +83,10 @@ class TeamleaderClient:
             sentence = "Teamleader refuses a token it has just given us: connect again"
             raise ReconnectNeeded("teamleader", sentence, status=401) from None
 
+    def keep_signed_in(self) -> bool:
+        """Renews tokens that nobody used for a day. True when it did."""
+        return self._tokens.keep_alive()
+
     def _send(self, action: str, body: Mapping[str, object], token: str, *, reserved: bool) -> dict[str, object]:
         if not reserved:
             self._budget.take()
