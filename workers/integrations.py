@@ -156,6 +156,16 @@ def remove(services: "Services", name: str, *, by: str) -> None:
     _transaction(services, name, write)
 
 
+def was_removed(store: "redis.Redis", name: str) -> bool:
+    """Whether an integration of this name was removed from this store, to the end, and none was added since."""
+    keys = IntegrationKeys(name)
+    pipeline = store.pipeline()
+    pipeline.hget(keys.options, "state")
+    pipeline.exists(keys.record)
+    state, exists = pipeline.execute()
+    return bool(state == CLOSED.encode() and not exists)
+
+
 def _change(
     services: "Services", name: str, given: Mapping[str, str], *, by: str, revision: int | None = None
 ) -> list[Change]:
