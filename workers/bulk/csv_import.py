@@ -25,6 +25,7 @@ from workers.bulk.import_desk import ImportDesk, ImportRow
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.policy import JobFailed
+from workers.bulk.unanswered import MOST_TRIES
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Refused, Throttled, Unavailable
 from workers.files import NoSuchFile, SharedFiles
@@ -33,8 +34,6 @@ from workers.sync.upsert import NAME_FIELDS, WITHOUT_COMPANY_NAME, may_be_the_na
 
 NAME = "import"
 ROWS_PER_STEP, ROWS_AT_A_TIME = 8, 4
-# A row without a usable answer is tried so often while others are answered.
-MOST_TRIES = 5
 # How often all rows are gone through for those that could not be had: a worker had them, or Twikey did not answer.
 MOST_ROUNDS = 30
 CALLS_PER_ROW = 2.5
