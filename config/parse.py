@@ -163,8 +163,9 @@ def parameter(text: str) -> str:
 
 
 def number_prefix(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,14}", text):
-        raise ValueError("letters, digits, dots, hyphens and underscores only, at most 14")
+    """What a customer number may begin with (`mapping.USABLE_NUMBER`); it leaves room for the id of Teamleader, a UUID."""
+    if text and not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,13}", text):
+        raise ValueError("letters, digits, dots, hyphens and underscores only, a letter or digit first, at most 14")
     return text
 
 

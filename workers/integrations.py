@@ -319,7 +319,6 @@ _JUDGES: Mapping[str, Callable[[Integration], object]] = {
     "cc_parameter": lambda one: MappingSettings(cc_parameter=one.cc_parameter),
     "default_language": lambda one: MappingSettings(default_language=one.default_language),
     "default_country": lambda one: MappingSettings(default_country=one.default_country),
-    "customer_number_prefix": lambda one: MappingSettings(customer_number_prefix=one.customer_number_prefix),
     "twikey_url": lambda one: origin_of(one.twikey.api_url),
 }
 

@@ -50,6 +50,7 @@ def test_every_mistake_is_named_at_once_also_what_only_mapping_and_clients_under
     wrong_ones = {
         "profile": "12345",
         "cc_parameter": "email",
+        "customer_number_prefix": "-x",
         "default_country": "ZZ",
         "twikey_url": "https://x:port/creditor",
     }
