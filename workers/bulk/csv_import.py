@@ -30,6 +30,7 @@ from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Refused, Throttled, Unavailable
 from workers.files import NoSuchFile, SharedFiles
 from workers.loans import Loans, NotOurs, borrow
+from workers.sync.compare import differing_fields
 from workers.sync.upsert import NAME_FIELDS, WITHOUT_COMPANY_NAME, may_be_the_name
 
 NAME = "import"
@@ -302,7 +303,7 @@ class _Bring:
                     "refused", "Twikey does not know this customer, and the row has no name to create it with."
                 )
             return Ended("to_create") if self._dry_run else ready
-        differing = differences(row.fields, in_twikey)
+        differing = differing_fields(row.fields, in_twikey)
         if not differing:
             return Ended("unchanged")
         return Ended("to_update", ", ".join(differing)) if self._dry_run else replace(ready, differing=differing)
@@ -353,12 +354,6 @@ def subjects(number: str, prefix: str) -> tuple[str, ...]:
     if found := teamleader_id(number, prefix):
         return (f"contact:{found}", f"company:{found}")
     return (f"number:{number}",)
-
-
-def differences(fields: Mapping[str, str], in_twikey: Mapping[str, object]) -> tuple[str, ...]:
-    """The fields in which Twikey differs. What Twikey does not show cannot be compared and counts as equal."""
-    shown = {"l": in_twikey.get("language"), **in_twikey} if "language" in in_twikey else in_twikey
-    return tuple(name for name, value in fields.items() if name in shown and str(shown[name] or "") != value)
 
 
 def _after(failure: ApiFailure) -> Ended | Later:
