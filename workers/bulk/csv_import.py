@@ -37,7 +37,6 @@ NAME = "import"
 ROWS_PER_STEP, ROWS_AT_A_TIME = 8, 4
 # How often all rows are gone through for those that could not be had: a worker had them, or Twikey did not answer.
 MOST_ROUNDS = 30
-CALLS_PER_ROW = 2.5
 RESULT_COLUMNS = ("file", "line", "customerNumber", "outcome", "what")
 _PAUSED = Throttled("twikey", "Twikey asked us to call less often", until=None)
 
