@@ -12,7 +12,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 CUSTOMER_NUMBER = "{customerNumber}"
 LANGUAGES = frozenset({"en", "nl", "fr", "de", "es", "it", "pt"})
 INTEGRATION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-# What Teamleader can tell us about beyond what we always listen to (facts/teamleader.md §5, 2026-11-22).
+# What Teamleader can tell us about beyond what we always listen to (event types of webhooks.register in its
+# OpenAPI 1.112, looked up 2026-11-22).
 EXTRA_EVENT_TYPES = ("contact.added", "company.added", "invoice.updated")
 
 

@@ -40,7 +40,7 @@ def is_shown(field: str, in_twikey: Mapping[str, object]) -> bool:
 
 
 def shown_by_twikey(field: str, in_twikey: Mapping[str, object]) -> str | None:
-    """What Twikey has in a field; None for nothing. The language goes by two names (facts/twikey.md §3.1)."""
+    """What Twikey has in a field; None for nothing. The language goes by two names: `l`, `language` or both."""
     value = in_twikey.get(field)
     if value is None and field == "l":
         value = in_twikey.get("language")

@@ -1,6 +1,7 @@
 """Twikey's API in bytes: builds its requests and understands its answers. No I/O.
 
-Facts §1 to §3 (looked up 2026-11-22). An error is a code in a header or in the JSON body, mostly with status 400, but
+https://www.twikey.com/api and github.com/twikey/development-kit, docs/openapi.yaml 1.0.3; what these leave open as Twikey's
+own clients (github.com/twikey) do it; all looked up 2026-11-22. An error is a code in a header or in the JSON body, mostly with status 400, but
 seen with 200 as well. Twikey may quote what we sent; `masking` takes that out before anybody reads it.
 """
 
