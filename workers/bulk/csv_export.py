@@ -30,7 +30,7 @@ from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.parts import Parts, Written, paths
 from workers.bulk.patience import patiently
-from workers.bulk.unanswered import Tries, given_up, why
+from workers.bulk.unanswered import Tries, given_up
 from workers.bulk.walk import ACTIONS, PAGE_SIZE, Record, Spot
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, NotFound, Throttled
@@ -233,6 +233,8 @@ class _Work:
 
     def _go_on_without(self, failure: ApiFailure | redis.RedisError) -> ApiFailure | redis.RedisError | None:
         """Whom `failure` is about is the first to be asked for; left out when it is refused, or never answered."""
+        if not isinstance(failure, ApiFailure):
+            return failure
         kind, customer_id = self.state.todo[0]
         tries = Tries.told(self.state.tries).one_more(f"{kind}:{customer_id}")
         try:
@@ -243,8 +245,9 @@ class _Work:
             self.state.tries = tries.as_json()
             return failure
         del self.state.todo[0]
-        setattr(self.state, found, getattr(self.state, found) + 1)
-        sentence = f"Not in these files, because it could not be read: {why(failure)}."
+        self.state.refused += found == "refused"
+        self.state.unanswered += found == "unanswered"
+        sentence = f"Not in these files, because it could not be read: {failure.sentence}."
         self._tell("", "", self._number({"id": customer_id}), [Remark("", found, sentence)])
         return None
 

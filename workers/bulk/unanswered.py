@@ -37,7 +37,7 @@ class Tries:
         return Tries(who, self.number + 1 if who == self.who else 1)
 
 
-def given_up(failure: Exception, tries: Tries, tools: BulkTools) -> GivenUp | None:
+def given_up(failure: ApiFailure, tries: Tries, tools: BulkTools) -> GivenUp | None:
     """What is reported of a customer after so many tries, this one included; None: it is tried again.
 
     Raises what it is when it is not about this customer alone.
@@ -48,11 +48,6 @@ def given_up(failure: Exception, tries: Tries, tools: BulkTools) -> GivenUp | No
     if isinstance(failure, Refused):
         return "refused"
     return "unanswered" if tries.number >= MOST_TRIES else None
-
-
-def why(failure: Exception) -> str:
-    """A sentence for the report; it holds no value that was sent."""
-    return failure.sentence if isinstance(failure, ApiFailure) else type(failure).__name__
 
 
 def _ask_something_else(api: Api, tools: BulkTools) -> None:
