@@ -71,9 +71,6 @@ def add(services: "Services", name: str, options: Mapping[str, str], *, by: str)
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if before:
             raise AlreadyThere(f"There is an integration named {name!r} already.")
-        keys = IntegrationKeys(name)
-        # A name that was removed leaves a tombstone with state closed: it begins anew.
-        pipeline.delete(keys.options, keys.connection)
         _write_new(services, pipeline, name, given, by=by, state=CONNECTING)
 
     _transaction(services, name, write)
@@ -227,6 +224,8 @@ def _write_new(
     services: "Services", pipeline: Pipeline, name: str, given: Mapping[str, str], *, by: str, state: str
 ) -> None:
     keys = IntegrationKeys(name)
+    # A name that was removed leaves a tombstone with state closed: it begins anew.
+    pipeline.delete(keys.options, keys.connection)
     own = {
         SOURCE: ENVIRONMENT if by == ENVIRONMENT else "operator",
         CREATED: round(time.time() * 1000),

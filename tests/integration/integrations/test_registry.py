@@ -225,6 +225,16 @@ def test_a_name_may_be_used_again_after_a_removal(scene):
     assert scene.services.ledger("bakery").state() == "connecting"
 
 
+def test_what_the_environment_still_describes_after_a_removal_begins_anew_and_works(scene):
+    first = First(id="default", options={"twikey_url": f"{scene.twikey_url}/creditor", "twikey_key": "key"})
+    integrations.describe(scene.services, first)
+    integrations.remove(scene.services, "default", by="cli:an")
+
+    integrations.describe(scene.services, first)
+
+    assert scene.services.ledger("default").state() == "active"
+
+
 def test_after_a_change_only_the_changed_one_is_read_again(scene, monkeypatch):
     for number in range(5):
         scene.add(f"merchant-{number}", profile="1")
