@@ -101,7 +101,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("cc_parameter", "TLTW_TWIKEY_CC_PARAMETER", "cc", "Twikey parameter that carries the CC address; off = CC is not sent. Unproven at Twikey, see docs/field-map.md.", parse.parameter),
     Option("default_language", "TLTW_DEFAULT_LANGUAGE", "", "Language of customers whose own is unknown to Twikey.", parse.language),
     Option("default_country", "TLTW_DEFAULT_COUNTRY", "BE", "Country of phone numbers without one.", parse.country),
-    Option("customer_number_prefix", "TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number.", parse.number_prefix),
+    Option("customer_number_prefix", "TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number: letters, digits, dots, hyphens and underscores, a letter or digit first, at most 14.", parse.number_prefix),
     Option("clear_empty", "TLTW_CLEAR_EMPTY", "off", "on: what was emptied in Teamleader is emptied in Twikey. Unproven at Twikey.", parse.switch),
     Option("teamleader_client_id", "", "", "Client id of a Teamleader integration of its own; empty: the deployment's."),
     Option("teamleader_client_secret", "", "", "Client secret that belongs to it.", secret=True),

@@ -70,7 +70,6 @@ def add(services: "Services", name: str, options: Mapping[str, str], *, by: str)
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if before:
             raise AlreadyThere(f"There is an integration named {name!r} already.")
-        _bury(pipeline, name)
         _write_new(services, pipeline, name, given, by=by, state=CONNECTING)
 
     _transaction(services, name, write)
@@ -112,7 +111,6 @@ def describe(services: "Services", first: First) -> None:
 
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if not before:  # else another process of ours was faster
-            _bury(pipeline, first.id)
             _write_new(services, pipeline, first.id, given, by=ENVIRONMENT, state=ACTIVE)
 
     _transaction(services, first.id, write)
@@ -157,6 +155,16 @@ def remove(services: "Services", name: str, *, by: str) -> None:
         _note(pipeline, by=by, what="integration removed", integration=name)
 
     _transaction(services, name, write)
+
+
+def was_removed(store: "redis.Redis", name: str) -> bool:
+    """Whether an integration of this name was removed from this store, to the end, and none was added since."""
+    keys = IntegrationKeys(name)
+    pipeline = store.pipeline()
+    pipeline.hget(keys.options, "state")
+    pipeline.exists(keys.record)
+    state, exists = pipeline.execute()
+    return bool(state == CLOSED.encode() and not exists)
 
 
 def _change(
@@ -220,16 +228,12 @@ def _transaction(
     services.store.transaction(attempt, keys.record)
 
 
-def _bury(pipeline: Pipeline, name: str) -> None:
-    """A name that was removed leaves a tombstone with state closed; whoever gets the name begins anew."""
-    keys = IntegrationKeys(name)
-    pipeline.delete(keys.options, keys.connection)
-
-
 def _write_new(
     services: "Services", pipeline: Pipeline, name: str, given: Mapping[str, str], *, by: str, state: str
 ) -> None:
     keys = IntegrationKeys(name)
+    # A name that was removed leaves a tombstone with state closed: it begins anew.
+    pipeline.delete(keys.options, keys.connection)
     own = {
         SOURCE: ENVIRONMENT if by == ENVIRONMENT else "operator",
         CREATED: round(time.time() * 1000),
@@ -321,7 +325,6 @@ _JUDGES: Mapping[str, Callable[[Integration], object]] = {
     "cc_parameter": lambda one: MappingSettings(cc_parameter=one.cc_parameter),
     "default_language": lambda one: MappingSettings(default_language=one.default_language),
     "default_country": lambda one: MappingSettings(default_country=one.default_country),
-    "customer_number_prefix": lambda one: MappingSettings(customer_number_prefix=one.customer_number_prefix),
     "twikey_url": lambda one: origin_of(one.twikey.api_url),
 }
 

@@ -1,7 +1,7 @@
 """Keeps our webhook registered at Teamleader: list, compare, repair. Touches only addresses of our own.
 
 `webhooks.register` takes an address and event types and answers nothing; `unregister` removes just the types it names
-(facts/teamleader.md §3.8, 2026-11-22). Both repeat harmlessly.
+(Teamleader's OpenAPI 1.112, looked up 2026-11-22). Both repeat harmlessly.
 """
 
 import time

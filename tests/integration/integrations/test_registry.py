@@ -51,6 +51,7 @@ def test_every_mistake_is_named_at_once_also_what_only_mapping_and_clients_under
     wrong_ones = {
         "profile": "12345",
         "cc_parameter": "email",
+        "customer_number_prefix": "-x",
         "default_country": "ZZ",
         "twikey_url": "https://x:port/creditor",
     }
@@ -261,6 +262,16 @@ def test_a_name_may_be_used_again_after_a_removal(scene):
     scene.add()
 
     assert scene.services.ledger("bakery").state() == "connecting"
+
+
+def test_what_the_environment_still_describes_after_a_removal_begins_anew_and_works(scene):
+    first = First(id="default", options={"twikey_url": f"{scene.twikey_url}/creditor", "twikey_key": "key"})
+    integrations.describe(scene.services, first)
+    integrations.remove(scene.services, "default", by="cli:an")
+
+    integrations.describe(scene.services, first)
+
+    assert scene.services.ledger("default").state() == "active"
 
 
 def test_after_a_change_only_the_changed_one_is_read_again(scene, monkeypatch):

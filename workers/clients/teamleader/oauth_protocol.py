@@ -1,6 +1,6 @@
 """Teamleader's OAuth in bytes: the consent page's address, token requests and what their answers mean. No I/O.
 
-Facts §1 (looked up 2026-11-22): a refresh token works once; each refresh gives a new pair.
+github.com/teamleadercrm/api, src/authentication.apib (looked up 2026-11-22): a refresh token works once; each refresh gives a new pair.
 """
 
 import re
