@@ -21,8 +21,9 @@ if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 
 -- Done, and yet not at its end: the story tells why it is looked at again.
 local function not_yet(why)
-  record(why, outcome, nil, now - number('f'), now - claimed)
-  remember(why, outcome, causes, now - number('f'), now - claimed)
+  local waited, worked = ms_since(number('f')), ms_since(claimed)
+  record(why, outcome, nil, waited, worked)
+  remember(why, outcome, causes, waited, worked)
 end
 
 if get('w') ~= seen then

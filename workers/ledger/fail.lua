@@ -39,7 +39,7 @@ release_lease()
 if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 
 if action ~= 'defer' then figure('failed') end
-local waited, worked = now - number('f'), now - claimed
+local waited, worked = ms_since(number('f')), ms_since(claimed)
 if action == 'dead' then
   if get('w') ~= seen then
     record('again', reason, nil, waited, worked)
