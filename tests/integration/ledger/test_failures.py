@@ -71,6 +71,15 @@ def test_attempts_add_up_and_the_first_failure_is_remembered(ledger, claimed):
     assert last.first_failed == claims[1].first_failed
 
 
+def test_an_attempt_is_counted_once_it_failed(ledger, claimed):
+    claim = claimed(ledger)
+    first = ledger.look("contact:1").attempts
+    ledger.fail(claim, "retry", reason="upstream_unavailable")
+    claimed(ledger)
+
+    assert (first, ledger.look("contact:1").attempts) == (0, 1)
+
+
 def test_a_success_forgets_the_attempts(ledger, claimed):
     ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable")
     ledger.commit(claimed(ledger), Outcome.SYNCED)
