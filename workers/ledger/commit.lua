@@ -13,6 +13,8 @@ for i = 10, #KEYS do
   if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
 release_lease()
+-- Also when it is looked at again: who is edited all the time would else die of failures that lie weeks apart.
+redis.call('HDEL', SUBJECT, 'a', 'ff')
 if outcome == 'synced' or outcome == 'unchanged' then
   brought(outcome == 'synced')
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
