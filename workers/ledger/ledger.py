@@ -220,10 +220,11 @@ class Ledger:
         answered: Iterable[str] = (),
         may_land_later: bool = False,
         source_updated_at: str = "",
+        pauses: bool = True,
     ) -> FailAnswer:
         """Ends the work without an outcome: again after `delay`, or dead.
 
-        `defer` uses up no attempt; with a delay it also pauses that API for the whole integration.
+        `defer` uses up no attempt; with a delay it also `pauses` that API for the whole integration.
         `may_land_later`: a write got no answer and may still be done; the customer is looked at once more afterwards.
         """
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
@@ -231,6 +232,7 @@ class Ledger:
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
         well = list(answered)
         args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
+        args.append(_ms(delay) if action == "defer" and pauses else 0)
         others = [*well, *(other for other in APIS if other not in well and other != api)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
