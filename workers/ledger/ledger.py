@@ -362,11 +362,6 @@ class Ledger:
         stored = cast(dict[bytes, bytes], self._store.hgetall(self.keys.counts))
         return {name.decode(): int(value) for name, value in stored.items()}
 
-    def oldest_owed(self) -> datetime | None:
-        """When the subject that is due first became due; None when nothing is owed."""
-        first = cast(list[tuple[bytes, float]], self._store.zrange(self.keys.due, 0, 0, withscores=True))
-        return from_ms(str(first[0][1])) if first else None
-
     def pending(self) -> int:
         """How many subjects are owed."""
         return int(self._store.zcard(self.keys.due))
