@@ -21,6 +21,7 @@ from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
 from workers.ledger import Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import StillMine
+from workers.reconnect import hold_for_reconnect
 from workers.sync.decide import AUTO_UPDATE_OFF, WITHHELD, LookOnly, Plan, Skip, decide, decide_invoice
 from workers.sync.failure_policy import INTERNAL, judge
 from workers.sync.freshness import seen_until
@@ -273,9 +274,9 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 
 def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-    if verdict.state and tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api):
-        # Said once, by whoever found out first; every customer that was in work says below what became of it.
-        log.error("Credentials are refused; work is held until a person reconnects.", api=verdict.api)
+    if verdict.reconnect:
+        # Every customer that was in work says below what became of it.
+        hold_for_reconnect(tools.ledger, verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,
