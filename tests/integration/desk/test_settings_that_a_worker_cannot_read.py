@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
@@ -12,11 +13,18 @@ from config.settings import load
 from workers import integrations
 from workers.ledger import Cause
 from workers.services import open_services
+from workers.sync import run
 from workers.sync.run import work_on
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
 # More than the claims after which a customer is taken for one that kills workers.
 OFTEN = 7
+
+
+@pytest.fixture(autouse=True)
+def own_log(monkeypatch):
+    """The module's own may be bound for ever to what a command of an earlier test configured."""
+    monkeypatch.setattr(run, "log", structlog.get_logger())
 
 
 @pytest.fixture
