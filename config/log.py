@@ -45,5 +45,4 @@ def setup(log_format: str, *, process: str, stream: Literal["stdout", "stderr"] 
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )

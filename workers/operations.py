@@ -14,7 +14,7 @@ from workers.clients.twikey.session import forgive_refusal
 from workers.figures import Hour, last_hours
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger, glances
-from workers.ledger.records import Account, DeadLetter, Glance, SubjectState
+from workers.ledger.records import Account, Activity, DeadLetter, Glance, SubjectState
 from workers.registration import address_of
 from workers.services import Services
 from workers.sync.compare import Difference, differences
@@ -179,6 +179,11 @@ def _view(known: Integration, glance: Glance) -> IntegrationView:
 def last_day(services: Services, integration: str) -> list[Hour]:
     """What happened in each of the last 24 hours, oldest first; the last one is under way."""
     return last_hours(services.store, [integration], now=datetime.now(UTC))[integration]
+
+
+def activity(services: Services, integration: str, *, number: int) -> list[Activity]:
+    """What happened lately, of all subjects, oldest first; of the last ten thousand or so."""
+    return services.ledger(integration).activity(newest=number)
 
 
 def options_shown(services: Services, integration: str) -> dict[str, str]:

