@@ -14,7 +14,6 @@ import structlog
 import time_machine
 
 from sandbox.deployment import wait_for
-from workers import reconnect
 from workers import upkeep as upkeep_module
 from workers.clients.errors import ReconnectNeeded, Unavailable
 from workers.registration import EVENT_TYPES
@@ -171,9 +170,7 @@ def test_after_an_outage_of_our_own_store_nobody_waits_longer(scene):
     assert attempt(step, scene.services, "bakery", failed=9).again_after == TRY_AGAIN_AFTER
 
 
-def test_refused_credentials_hold_the_work_and_are_told_once(scene, monkeypatch):
-    # The module's own may be bound for ever to what a command of an earlier test configured.
-    monkeypatch.setattr(reconnect, "log", structlog.get_logger())
+def test_refused_credentials_hold_the_work_and_are_told_once(scene):
     scene.add("bakery")
     scene.services.ledger("bakery").set_state("active")
     step = fail(ReconnectNeeded("teamleader", "connect again"))
