@@ -13,7 +13,10 @@ log = structlog.get_logger()
 
 
 def declare(broker: WakeUpBroker, tools_of: Callable[[str], Tools]) -> None:
-    """Declares the actors on a broker. An error that flies costs nothing: the lease ends and the clock wakes again."""
+    """Declares the actors on a broker.
+
+    An error that flies is the store's, or came before the claim; it costs nothing: a lease ends and the clock wakes again.
+    """
 
     def sync_subject(integration: str, subject: str) -> None:
         try:

@@ -218,7 +218,7 @@ Why = Literal["", "off", "never", "edited_since", "changed_in_twikey"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """How a customer stands. `why`: what may have led to a difference. `count`: fields that differ or cannot be used, or attempts."""
+    """How a customer stands. `why`: what may have led to a difference. `count`: fields that differ or cannot be used, or attempts that failed."""
 
     level: Level
     what: What
@@ -227,14 +227,14 @@ class Judged:
     since: datetime | None = None
 
 
-def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, active: bool, now: datetime) -> Judged:
+def judge(state: SubjectState | None, seen: Sides, *, auto_update: bool, active: bool) -> Judged:
     """The one thing that matters most about a customer now. `active`: the work of its integration runs."""
     if state is not None and state.story is not None:
         return Judged(level=Level.TROUBLE, what="dead", since=state.ended)
     if seen.in_teamleader is False:
         return Judged(level=Level.OFF, what="gone")
     if state is not None and state.owed:
-        return _owed(state, active, now)
+        return _owed(state, active)
     if seen.problems:
         return Judged(level=Level.LOOK, what="cannot_map", count=len(seen.problems))
     if seen.in_twikey is False:
@@ -261,12 +261,12 @@ class Remembered:
     since: datetime | None = None
 
 
-def remembered(state: SubjectState | None, *, active: bool, now: datetime) -> Remembered:
+def remembered(state: SubjectState | None, *, active: bool) -> Remembered:
     """How a customer stands while nobody is asked: by the rules of `judge`, so that a state has one colour everywhere."""
     if state is None:
         return Remembered(Level.OFF, "unheard")
     unasked = Sides(in_teamleader=False if state.outcome == "gone" else None)
-    judged = judge(state, unasked, auto_update=True, active=active, now=now)
+    judged = judge(state, unasked, auto_update=True, active=active)
     if judged.what != "unseen" and (state.synced or judged.what != "held"):
         return Remembered(judged.level, judged.what, state.synced)
     if state.synced:
@@ -274,17 +274,11 @@ def remembered(state: SubjectState | None, *, active: bool, now: datetime) -> Re
     return Remembered(Level.OFF, "skipped" if state.outcome == "skipped" else "unheard")
 
 
-def failed_attempts(state: SubjectState, now: datetime) -> int:
-    """An attempt is counted when it begins, and one that is under way has not failed."""
-    under_way = state.leased_until is not None and state.leased_until > now
-    return max(state.attempts - under_way, 0)
-
-
-def _owed(state: SubjectState, active: bool, now: datetime) -> Judged:
+def _owed(state: SubjectState, active: bool) -> Judged:
     if not active:
         return Judged(level=Level.LOOK, what="stands_still", since=state.wanted_since)
-    if failed := failed_attempts(state, now):
-        return Judged(level=Level.LOOK, what="trying", count=failed, since=state.wanted_since)
+    if state.attempts:
+        return Judged(level=Level.LOOK, what="trying", count=state.attempts, since=state.wanted_since)
     return Judged(level=Level.WELL, what="on_the_way", since=state.wanted_since)
 
 

@@ -14,7 +14,6 @@ from workers.customer import (
     BROUGHT,
     Judged,
     Sides,
-    failed_attempts,
     id_of,
     judge,
     kind_of,
@@ -113,7 +112,7 @@ def look(
         active=active,
         story=known,
         sides=seen,
-        judged=judge(known.state, seen, auto_update=auto_update, active=active, now=now),
+        judged=judge(known.state, seen, auto_update=auto_update, active=active),
         failures=failures,
         moves=moves,
         twikey_url="" if seen.in_twikey is False else page_in_twikey(services.settings.twikey_customer_url, number),
@@ -121,7 +120,7 @@ def look(
 
 
 def _moves(state: SubjectState | None, fresh: timedelta, now: datetime) -> bool:
-    since = state.wanted_since if state and state.owed and not failed_attempts(state, now) else None
+    since = state.wanted_since if state and state.owed and not state.attempts else None
     return since is not None and now - since < fresh
 
 

@@ -41,11 +41,24 @@ def standing(view: IntegrationView, now: datetime) -> Standing:
     return replace(found, command=COMMANDS.get(found.what, "").format(view.id))
 
 
+def late(view: IntegrationView, now: datetime) -> Standing | None:
+    """What waits longer than it should, whatever else matters: `away`, `busy` (which is well) or `overdue`; None when nothing does."""
+    if view.owed_since is None or now - view.owed_since <= OVERDUE:
+        return None
+    pending = view.account.pending
+    if view.in_trouble:
+        api = "both" if len(view.in_trouble) > 1 else view.in_trouble[0]
+        return Standing(Level.LOOK, "away", count=pending, since=view.owed_since, api=api)
+    if pending > BACKLOG and view.changed is not None and now - view.changed < BUSY:
+        return Standing(Level.WELL, "busy", count=pending, since=view.owed_since)
+    return Standing(Level.LOOK, "overdue", count=pending, since=view.owed_since)
+
+
 def _active(view: IntegrationView, now: datetime) -> Standing:
     if view.dead:
         return Standing(Level.TROUBLE, "dead", count=view.dead)
-    if view.owed_since is not None and now - view.owed_since > OVERDUE:
-        return _late(view, now)
+    if waits := late(view, now):
+        return waits
     if view.account.pending:
         return Standing(Level.WELL, "on_the_way", count=view.account.pending)
     if not view.auto_update:
@@ -55,16 +68,6 @@ def _active(view: IntegrationView, now: datetime) -> Standing:
     if not view.customers:
         return Standing(Level.WELL, "nothing_yet")
     return Standing(Level.WELL, "in_sync", count=view.customers, since=view.changed)
-
-
-def _late(view: IntegrationView, now: datetime) -> Standing:
-    pending = view.account.pending
-    if view.in_trouble:
-        api = "both" if len(view.in_trouble) > 1 else view.in_trouble[0]
-        return Standing(Level.LOOK, "away", count=pending, since=view.owed_since, api=api)
-    if pending > BACKLOG and view.changed is not None and now - view.changed < BUSY:
-        return Standing(Level.WELL, "busy", count=pending, since=view.owed_since)
-    return Standing(Level.LOOK, "overdue", count=pending, since=view.owed_since)
 
 
 def _held(view: IntegrationView) -> Standing:

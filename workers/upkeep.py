@@ -24,6 +24,7 @@ from workers.bulk.housekeeping import expire_files
 from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
+from workers.reconnect import hold_for_reconnect
 from workers.registration import register
 from workers.secrets_at_rest import encrypt_anew
 from workers.services import Services
@@ -170,7 +171,7 @@ def attempt(step: Step, services: Services, name: str, *, failed: int = 0) -> At
     except UnknownIntegration:
         return Attempt(True, step.every)
     except ReconnectNeeded as refused:
-        _held(services, name, refused)
+        hold_for_reconnect(services.ledger(name), refused.api)
         return Attempt(True, step.every)
     except ApiFailure as failure:
         log.warning("Upkeep failed; it will be tried again.", **fields, reason=failure.reason, api=failure.api)
@@ -184,12 +185,6 @@ def attempt(step: Step, services: Services, name: str, *, failed: int = 0) -> At
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("Upkeep met a mistake of our own.", **fields, error=type(error).__name__, traceback=where)
     return Attempt(False, min(step.every, TRY_AGAIN_WITHIN, TRY_AGAIN_AFTER * 2 ** min(failed, 10)))
-
-
-def _held(services: Services, name: str, refused: ReconnectNeeded) -> None:
-    """A person must reconnect: said once, however many steps find it out."""
-    if services.ledger(name).change_state(before=ACTIVE, after=RECONNECT_NEEDED, reason=refused.api):
-        log.error("Credentials are refused; work is held until a person reconnects.", integration=name, api=refused.api)
 
 
 def connect_and_register(services: Services, name: str) -> timedelta | None:

@@ -15,12 +15,21 @@ from ingress.cli.shared import FAILED, answer, chosen, command, console, json_op
 from workers import operations, operations_alerts, operations_bulk, secrets_at_rest
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
+from workers.integrations import ACTIVE
+from workers.operations import IntegrationView
 from workers.services import Services
+from workers.standing import Level, Standing, late
 
 CLOCK_SILENT_SECONDS = 10
-OVERDUE = timedelta(minutes=5)
 # A job that a bulk process looks after is looked at more often than this.
 SOMEBODY_IS_THERE = timedelta(minutes=1)
+# How something waits longer than it should, in the words of `workers.standing`.
+WAITS = {
+    "overdue": "{waits}. Is a worker running? See the log of `tltw worker`.",
+    "away": "{api} not serve us at the moment; {waits}. Nothing is lost, it is tried again by itself.",
+    "busy": "{waits}: they are brought over as fast as Teamleader allows.",
+}
+DOES = {"teamleader": "Teamleader does", "twikey": "Twikey does", "both": "Teamleader and Twikey do"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,10 @@ def _of_integration(services: Services, name: str) -> Iterator[Check]:
     yield _try("twikey", lambda: _twikey(services, name))
     yield _books(services, name)
     yield _state(services, name)
-    yield _backlog(services, name)
+    view = operations.view(services, name)
+    yield _backlog(services, view)
     yield _sweep(services, name)
-    yield _dead(services, name)
+    yield _dead(view)
 
 
 def _store(services: Services) -> Check:
@@ -133,16 +143,22 @@ def _alerts(services: Services) -> Check:
     return Check("alerts", True, f"Every channel works; {told}.")
 
 
-def _backlog(services: Services, name: str) -> Check:
-    oldest = services.ledger(name).oldest_owed()
+def _backlog(services: Services, view: IntegrationView) -> Check:
     # The ledger's times are the store's, which may differ from this machine's.
     now = datetime.fromtimestamp(services.store.time()[0], UTC)
-    if oldest is None or now - oldest < OVERDUE or services.ledger(name).state() != "active":
+    found = late(view, now) if view.state == ACTIVE else None
+    if found is None:
         return Check("backlog", True, "Nothing waits longer than it should.")
-    return Check(
-        "backlog",
-        False,
-        f"Work has been overdue since {when(oldest)}. Is a worker running? See the log of `tltw worker`.",
+    said = WAITS[found.what].format(waits=_waits(found), api=DOES.get(found.api, ""))
+    return Check("backlog", found.level is Level.WELL, said)
+
+
+def _waits(found: Standing) -> str:
+    since = when(found.since)
+    return (
+        f"1 update waits, since {since}"
+        if found.count == 1
+        else f"{found.count} updates wait, the oldest since {since}"
     )
 
 
@@ -204,8 +220,7 @@ def _state(services: Services, name: str) -> Check:
     )
 
 
-def _dead(services: Services, name: str) -> Check:
-    dead = operations.view(services, name).dead
-    if not dead:
+def _dead(view: IntegrationView) -> Check:
+    if not view.dead:
         return Check("dead letters", True, "None.")
-    return Check("dead letters", False, f"{dead} need a person. See: tltw dead-letters list")
+    return Check("dead letters", False, f"{view.dead} need a person. See: tltw dead-letters list")

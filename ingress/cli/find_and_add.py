@@ -19,8 +19,9 @@ from ingress.cli.shared import (
     who,
 )
 from workers import operations, operations_add, operations_find
+from workers.customer import remembered
 from workers.operations_add import Proposal
-from workers.operations_find import Found, Hit
+from workers.operations_find import Found
 from workers.services import Services
 
 NOT_ADDED = {
@@ -28,6 +29,20 @@ NOT_ADDED = {
     "busy": "Nothing was added: somebody else, or an update, is writing this very customer. Try again in half a minute.",
     "paused": "Nothing was added: Twikey asked for a pause. Try again in a minute.",
     "held": "Nothing was added: the work of this integration is held. See: tltw doctor",
+}
+
+# How the ledger left a customer, in the words of `workers.customer.remembered`.
+HERE = {
+    "unheard": "not yet",
+    "on_the_way": "on its way",
+    "trying": "on its way, being tried again",
+    "stands_still": "waits: work is held",
+    "dead": "dead letter",
+    "gone": "gone from Teamleader",
+    "synced": "brought over",
+    "withheld": "brought over, but for CC or the invoicing address",
+    "held": "changed while auto-update is off",
+    "skipped": "skipped",
 }
 
 
@@ -129,21 +144,9 @@ def _list(found: Found) -> None:
     for hit in found.hits:
         # As text: a name may hold [brackets], which would be taken for markup.
         known_by = ", ".join(filter(None, (hit.email, hit.city, hit.vat_number)))
-        shown = (hit.name, f"{hit.kind} {hit.id}", known_by, _here(hit, found.active))
+        shown = (hit.name, f"{hit.kind} {hit.id}", known_by, HERE[remembered(hit.state, active=found.active).word])
         table.add_row(*map(Text, shown))
     if found.hits:
         console.print(table)
     if found.more:
         console.print(f"There are more: --page {found.page + 1}")
-
-
-def _here(hit: Hit, active: bool) -> str:
-    """How the ledger left a customer; what is owed waits while the work of the integration does not run."""
-    state = hit.state
-    if state is None:
-        return ""
-    if state.story is not None:
-        return "dead letter"
-    if state.owed:
-        return "on its way" if active else "waits: work is held"
-    return state.outcome

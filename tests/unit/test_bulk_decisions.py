@@ -226,7 +226,7 @@ def test_refused_credentials_hold_the_integration_and_an_unknown_kind_waits() ->
 
     assert isinstance(reconnect, Wait)
     assert isinstance(unknown, Wait)
-    assert (reconnect.state, unknown.reason, unknown.state) == ("reconnect_needed", "unknown_kind", "")
+    assert (reconnect.reconnect, unknown.reason, unknown.reconnect) == ("twikey", "unknown_kind", None)
 
 
 # -- lists -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from mapping import MappingSettings
 from mapping.remarks import SENTENCES
-from workers.customer import REMARKED, Judged, Sides, judge, page_in_twikey, remembered, sides
+from workers.customer import REMARKED, Judged, Remembered, Sides, judge, page_in_twikey, remembered, sides
 from workers.ledger.records import Story, SubjectState
 from workers.standing import Level
 from workers.sync.freshness import SECOND, seen_until
@@ -49,7 +49,7 @@ def seen(document=COMPANY, in_twikey=SAME, *, asked=True, on=True, kind="company
 
 
 def what(state=STATE, found=None, *, on=True):
-    judged = judge(state, found or seen(on=on), auto_update=on, active=True, now=NOW)
+    judged = judge(state, found or seen(on=on), auto_update=on, active=True)
     return judged.what, judged.why
 
 
@@ -96,22 +96,24 @@ def test_what_waits_for_a_person_comes_before_all_else():
     assert what(dead, seen(in_twikey=OTHER))[0] == "dead"
 
 
-def test_an_attempt_that_is_under_way_has_not_failed():
-    working = replace(OWED, attempts=1, leased_until=NOW + timedelta(seconds=5))
-    lapsed = replace(OWED, attempts=1, leased_until=NOW - timedelta(seconds=5))
+def test_who_failed_is_being_tried_again_also_while_an_attempt_is_under_way():
+    first = replace(OWED, leased_until=NOW + timedelta(seconds=5))
+    second = replace(first, attempts=1)
 
-    assert [what(state)[0] for state in (OWED, working, lapsed)] == ["on_the_way", "on_the_way", "trying"]
+    assert [what(state)[0] for state in (OWED, first, second)] == ["on_the_way", "on_the_way", "trying"]
+    assert judge(second, seen(), auto_update=True, active=True).count == 1
+    assert remembered(second, active=True) == Remembered(Level.LOOK, "trying", second.synced)
 
 
 def test_what_is_owed_while_work_is_held_is_not_on_its_way():
     failed = replace(OWED, attempts=2)
 
     for state in (OWED, failed):
-        assert judge(state, Sides(), auto_update=True, active=False, now=NOW) == Judged(
+        assert judge(state, Sides(), auto_update=True, active=False) == Judged(
             level=Level.LOOK, what="stands_still", since=NOW
         )
-        assert remembered(state, active=False, now=NOW).word == "stands_still"
-    assert judge(STATE, seen(), auto_update=True, active=False, now=NOW).what == "equal"
+        assert remembered(state, active=False).word == "stands_still"
+    assert judge(STATE, seen(), auto_update=True, active=False).what == "equal"
 
 
 def test_a_customer_without_a_name_cannot_be_sent():
@@ -150,16 +152,16 @@ NO_CC = COMPANY | {"emails": COMPANY["emails"][:1]}
 def test_what_automatic_updates_left_out_is_said_in_the_colour_of_how_surely_it_is_known(
     state, document, in_twikey, expected
 ):
-    judged = judge(state, seen(document, in_twikey, on=False), auto_update=False, active=True, now=NOW)
+    judged = judge(state, seen(document, in_twikey, on=False), auto_update=False, active=True)
 
     assert (judged.what, judged.level) == expected
 
 
 @pytest.mark.parametrize("state", [HELD, WITHHELD, replace(WITHHELD, held=True), replace(STATE, held=True), OWED])
 def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(state):
-    unseen = judge(state, Sides(), auto_update=False, active=True, now=NOW)
+    unseen = judge(state, Sides(), auto_update=False, active=True)
 
-    assert (remembered(state, active=True, now=NOW).word, remembered(state, active=True, now=NOW).level) == (
+    assert (remembered(state, active=True).word, remembered(state, active=True).level) == (
         unseen.what,
         unseen.level,
     )
@@ -180,7 +182,7 @@ def test_a_list_shows_the_colour_that_the_page_shows_when_nobody_could_be_asked(
     ],
 )
 def test_a_list_says_how_the_ledger_left_a_customer(state, word, level):
-    assert (remembered(state, active=True, now=NOW).word, remembered(state, active=True, now=NOW).level) == (
+    assert (remembered(state, active=True).word, remembered(state, active=True).level) == (
         word,
         level,
     )

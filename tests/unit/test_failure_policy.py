@@ -73,7 +73,7 @@ def test_a_429_pauses_that_api_until_the_time_it_names_and_uses_no_attempt(until
 def test_refused_credentials_hold_the_work_of_the_integration():
     verdict = judge(ReconnectNeeded("twikey", "Twikey refuses our key."), CLAIM, now=NOW, jitter=0.0)
 
-    assert (verdict.action, verdict.state) == ("defer", "reconnect_needed")
+    assert (verdict.action, verdict.reason, verdict.reconnect) == ("defer", "reconnect_needed", True)
 
 
 @pytest.mark.parametrize(

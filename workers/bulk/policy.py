@@ -41,13 +41,13 @@ class UnknownKind(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Later, from the same cursor. `state`: the integration's new state, when it changes."""
+    """Later, from the same cursor. `reconnect`: the API for which a person must reconnect the integration first."""
 
     reason: str
     sentence: str
     delay: timedelta
     failed: bool = False
-    state: str = ""
+    reconnect: Literal["teamleader", "twikey"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
         case Throttled():
             return Wait("throttled", failure.sentence, pause_after(failure, now=now, jitter=jitter))
         case ReconnectNeeded():
-            return Wait(RECONNECT_NEEDED, failure.sentence, LOOK_AGAIN, state=RECONNECT_NEEDED)
+            return Wait(RECONNECT_NEEDED, failure.sentence, LOOK_AGAIN, reconnect=failure.api)
         case Unavailable():
             return Wait("unavailable", failure.sentence, backoff(failures, jitter), failed=True)
         case UnknownKind():

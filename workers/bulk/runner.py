@@ -28,6 +28,7 @@ from workers.bulk.kinds import Kind, bulk_tools
 from workers.bulk.policy import Stop, UnknownKind, judge
 from workers.bulk.registry import by_name
 from workers.bulk.schedule import Schedule
+from workers.reconnect import hold_for_reconnect
 from workers.services import Services
 from workers.sync.failure_policy import INTERNAL
 
@@ -145,9 +146,8 @@ class Runner:
         if isinstance(verdict, Stop):
             self._end(verdict, failure, turn)
             return
-        ledger = self.services.ledger(job.integration)
-        if verdict.state and ledger.change_state(before="active", after=verdict.state):
-            log.error("Credentials are refused; work is held until a person reconnects.")
+        if verdict.reconnect:
+            hold_for_reconnect(self.services.ledger(job.integration), verdict.reconnect)
         self.jobs.wait(
             turn, reason=verdict.reason, sentence=verdict.sentence, delay=verdict.delay, failed=verdict.failed
         )

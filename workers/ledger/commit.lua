@@ -13,6 +13,8 @@ for i = 10, #KEYS do
   if i < 10 + tonumber(ARGV[13]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
 release_lease()
+-- Also when it is looked at again: who is edited all the time would else die of failures that lie weeks apart.
+redis.call('HDEL', SUBJECT, 'a', 'ff')
 if outcome == 'synced' or outcome == 'unchanged' then
   brought(outcome == 'synced')
   if fingerprint ~= '' then redis.call('HSET', SUBJECT, 'h', fingerprint) end
@@ -21,8 +23,9 @@ if updated_at ~= '' then redis.call('HSET', SUBJECT, 'u', updated_at) end
 
 -- Done, and yet not at its end: the story tells why it is looked at again.
 local function not_yet(why)
-  record(why, outcome, nil, now - number('f'), now - claimed)
-  remember(why, outcome, causes, now - number('f'), now - claimed)
+  local waited, worked = ms_since(number('f')), ms_since(claimed)
+  record(why, outcome, nil, waited, worked)
+  remember(why, outcome, causes, waited, worked)
 end
 
 if get('w') ~= seen then

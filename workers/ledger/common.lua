@@ -24,6 +24,9 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function get(field) return redis.call('HGET', SUBJECT, field) end
 local function number(field) return tonumber(get(field) or '0') end
 
+-- How long ago that was (ms). No less than nothing, also when the store's clock was set back since.
+local function ms_since(at) return math.max(0, now - at) end
+
 local function schedule(at)
   redis.call('ZADD', DUE, at, subject)
   redis.call('ZADD', NEXT, 'LT', at, integration)
@@ -44,13 +47,15 @@ local LETTERS = {synced = 's', unchanged = 'u', skipped = 'k', gone = 'g', dead 
 -- What happens again and again and brings nothing new is one turn that counts.
 local COUNTED = {unchanged = true, skipped = true, retry = true, defer = true}
 
+-- It ends whatever the number is: what is negative or infinite would be divided for ever, and the store with it.
 local function base36(number)
   local digits, text = '0123456789abcdefghijklmnopqrstuvwxyz', ''
-  repeat
+  if not (number >= 1 and number < math.huge) then return '0' end
+  while number >= 1 do
     local digit = number % 36
     text = string.sub(digits, digit + 1, digit + 1) .. text
     number = math.floor(number / 36)
-  until number == 0
+  end
   return text
 end
 
@@ -198,7 +203,7 @@ end
 
 -- `claimed`: when the work began (ms), if any did.
 local function settle(outcome, reason, claimed)
-  local causes, waited, worked = get('y'), now - number('f'), claimed and now - claimed
+  local causes, waited, worked = get('y'), ms_since(number('f')), claimed and ms_since(claimed)
   -- What only a sweep wants waits its turn, however long: it says nothing about how fast edits arrive.
   if outcome == 'synced' and is_customer() and causes ~= 's' then figure_arrival(waited) end
   -- A write that may have come late, and that this outcome did not put right: what Twikey holds is a guess.

@@ -2,7 +2,7 @@
 -- ARGV: integration, subject, token, want at the claim, causes of the run, reason, 'retry' | 'defer' | 'dead', delay ms, story (JSON),
 --       1 if the API itself failed, failures that open the circuit, shortest and longest opening (ms),
 --       1 if a write may still be done later by the API, which stopped answering, updated_at of what was read or '',
---       when it was claimed (ms), number of APIs that answered well
+--       when it was claimed (ms), number of APIs that answered well, ms for which the API wants no calls
 -- KEYS[10]: circuit of the API that failed, KEYS[11]: its pause, KEYS[12..]: the circuits of the APIs that answered well, then
 -- those of the APIs that were not asked
 -- Answers {'retry', when}, {'dead'}, {'again'} or {'lost'}.
@@ -31,7 +31,7 @@ end
 for i = 12, #KEYS do
   if i < 12 + tonumber(ARGV[17]) then redis.call('DEL', KEYS[i]) else give_probe_back(KEYS[i], token) end
 end
-if action == 'defer' then stay_away(KEYS[11], delay) end
+stay_away(KEYS[11], tonumber(ARGV[18]))
 
 if get('t') ~= token then return lost(causes) end
 release_lease()
@@ -39,7 +39,7 @@ release_lease()
 if ARGV[14] == '1' then redis.call('HSET', SUBJECT, 'v', '1') end
 
 if action ~= 'defer' then figure('failed') end
-local waited, worked = now - number('f'), now - claimed
+local waited, worked = ms_since(number('f')), ms_since(claimed)
 if action == 'dead' then
   if get('w') ~= seen then
     record('again', reason, nil, waited, worked)

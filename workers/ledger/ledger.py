@@ -220,10 +220,11 @@ class Ledger:
         answered: Iterable[str] = (),
         may_land_later: bool = False,
         source_updated_at: str = "",
+        pauses: bool = True,
     ) -> FailAnswer:
         """Ends the work without an outcome: again after `delay`, or dead.
 
-        `defer` uses up no attempt; with a delay it also pauses that API for the whole integration.
+        `defer` uses up no attempt; with a delay it also `pauses` that API for the whole integration.
         `may_land_later`: a write got no answer and may still be done; the customer is looked at once more afterwards.
         """
         args = [claim.token, claim.want, to_letters(claim.causes), reason, action, _ms(delay)]
@@ -231,6 +232,7 @@ class Ledger:
         args += [CIRCUIT_OPENS_AFTER, _ms(CIRCUIT_SHORTEST), _ms(CIRCUIT_LONGEST), int(may_land_later)]
         well = list(answered)
         args += [source_updated_at, round(claim.at.timestamp() * 1000), len(well)]
+        args.append(_ms(delay) if action == "defer" and pauses else 0)
         others = [*well, *(other for other in APIS if other not in well and other != api)]
         keys = [self.keys.circuit(api), self.keys.pause(api), *(self.keys.circuit(other) for other in others)]
         answer = self._run(self.scripts.fail, claim.subject, args, keys)
@@ -359,11 +361,6 @@ class Ledger:
         """Every counter, including those by reason (`skipped:auto_update_off`)."""
         stored = cast(dict[bytes, bytes], self._store.hgetall(self.keys.counts))
         return {name.decode(): int(value) for name, value in stored.items()}
-
-    def oldest_owed(self) -> datetime | None:
-        """When the subject that is due first became due; None when nothing is owed."""
-        first = cast(list[tuple[bytes, float]], self._store.zrange(self.keys.due, 0, 0, withscores=True))
-        return from_ms(str(first[0][1])) if first else None
 
     def pending(self) -> int:
         """How many subjects are owed."""

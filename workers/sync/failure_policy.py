@@ -38,7 +38,7 @@ INTERNAL = "internal_error"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows from a failure. `state`: the integration's new state, when it changes."""
+    """What follows from a failure. `reconnect`: all work of the integration is held until a person reconnects."""
 
     action: Literal["retry", "defer", "dead"]
     reason: str
@@ -46,7 +46,7 @@ class Verdict:
     api_failed: bool = False
     delay: timedelta = timedelta(0)
     story: Story | None = None
-    state: str = ""
+    reconnect: bool = False
 
 
 def judge(failure: Exception, claim: Claim, *, now: datetime, jitter: float) -> Verdict:
@@ -55,7 +55,7 @@ def judge(failure: Exception, claim: Claim, *, now: datetime, jitter: float) -> 
         case Throttled():
             return Verdict("defer", "throttled", failure.api, delay=pause_after(failure, now=now, jitter=jitter))
         case ReconnectNeeded():
-            return Verdict("defer", RECONNECT_NEEDED, failure.api, state=RECONNECT_NEEDED)
+            return Verdict("defer", RECONNECT_NEEDED, failure.api, reconnect=True)
         case Unavailable():
             return _again_or_dead(failure.reason, claim, now, jitter, failure.api, _story(failure, claim))
         case CannotMap():

@@ -6,19 +6,22 @@ import random
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import redis
 import structlog
 
-from config.integrations import Integration
+from config.integrations import Integration, OptionsWrong
+from config.registry import UnknownIntegration
+from config.secrets import SecretUnreadable
 from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, Variant, fingerprint, map_customer
 from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable, may_land_later
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
 from workers.ledger import Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import StillMine
+from workers.reconnect import hold_for_reconnect
 from workers.sync.decide import AUTO_UPDATE_OFF, WITHHELD, LookOnly, Plan, Skip, decide, decide_invoice
 from workers.sync.failure_policy import INTERNAL, judge
 from workers.sync.freshness import seen_until
@@ -27,6 +30,9 @@ from workers.sync.upsert import Written, upsert
 
 log = structlog.get_logger()
 BOTH = ("teamleader", "twikey")
+SETTINGS_UNREADABLE = "settings_unreadable"
+# Others may be able to read them, and mostly take the customer up first.
+UNREADABLE_FOR = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ class NotMine(Exception):
         self.why: StillMine = why
 
 
+class NotRenewed(Exception):
+    """The integration was changed, and this process cannot read it as it is now; the cause says why."""
+
+
 def work_on(subject: str, tools: Tools) -> bool | None:
     """Does what is owed to a subject, if anything; answers whether the APIs did, None when they were not asked.
 
@@ -80,14 +90,16 @@ def work_on(subject: str, tools: Tools) -> bool | None:
     if isinstance(claim, Refusal):
         log.debug("Not now.", subject=subject, integration=tools.integration.id, reason=claim.reason)
         return None
-    if claim.revision != tools.integration.revision:
-        tools = tools.renewed()
     with structlog.contextvars.bound_contextvars(
         integration=tools.integration.id, subject=subject, event_id=claim.event_id
     ):
         read = Read()
         try:
+            tools = _as_of(claim, tools)
             end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools, read)
+        except NotRenewed as stop:
+            _leave_to_others(stop, claim, tools)
+            return None
         except NotMine as stop:
             _walk_away(stop.why, claim, tools)
             return None
@@ -101,6 +113,18 @@ def work_on(subject: str, tools: Tools) -> bool | None:
         else:
             _commit(end, claim, tools)
     return True
+
+
+def _as_of(claim: Claim, tools: Tools) -> Tools:
+    """The tools of the integration as it was at the claim, or as it became since."""
+    if claim.revision == tools.integration.revision:
+        return tools
+    try:
+        return tools.renewed()
+    except redis.RedisError:
+        raise
+    except Exception as failure:
+        raise NotRenewed from failure
 
 
 def _customer(claim: Claim, tools: Tools, read: Read) -> End:
@@ -206,6 +230,26 @@ def _walk_away(why: StillMine, claim: Claim, tools: Tools) -> None:
         log.info("Another worker took over; this one stops.", reason=why)
 
 
+def _leave_to_others(stop: NotRenewed, claim: Claim, tools: Tools) -> None:
+    """The customer waits, and no API is paused: only this process may be at fault, with an old key or an old release."""
+    tools.ledger.fail(claim, "defer", reason=SETTINGS_UNREADABLE, delay=UNREADABLE_FOR, pauses=False)
+    why = stop.__cause__
+    if isinstance(why, UnknownIntegration):
+        log.info("The integration was removed meanwhile; this worker stops.")
+        return
+    foreseen = isinstance(why, SecretUnreadable | OptionsWrong)
+    log.error(
+        "The settings of the integration were changed and cannot be read here; the customer waits. Restart this process with "
+        "the TLTW_SECRET_KEY and the release that made the change.",
+        reason=SETTINGS_UNREADABLE,
+        problem=str(why) if foreseen else None,
+        again_in_seconds=UNREADABLE_FOR.total_seconds(),
+        error=type(why).__name__,
+        # Where, not what: the text of an unforeseen error may quote a secret.
+        traceback=None if foreseen or why is None else "".join(traceback.format_tb(why.__traceback__)),
+    )
+
+
 def _commit(end: End, claim: Claim, tools: Tools) -> None:
     answer = tools.ledger.commit(
         claim,
@@ -230,9 +274,9 @@ def _commit(end: End, claim: Claim, tools: Tools) -> None:
 
 def _fail(failure: Exception, claim: Claim, tools: Tools, read: Read) -> None:
     verdict = judge(failure, claim, now=datetime.now(UTC), jitter=random.random())  # noqa: S311 # jitter
-    if verdict.state and tools.ledger.change_state(before="active", after=verdict.state, reason=verdict.api):
-        # Said once, by whoever found out first; every customer that was in work says below what became of it.
-        log.error("Credentials are refused; work is held until a person reconnects.", api=verdict.api)
+    if verdict.reconnect:
+        # Every customer that was in work says below what became of it.
+        hold_for_reconnect(tools.ledger, verdict.api)
     answer = tools.ledger.fail(
         claim,
         verdict.action,

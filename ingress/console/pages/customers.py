@@ -1,7 +1,5 @@
 """Customers of an integration: one box that finds them, in the ledger and live in Teamleader."""
 
-from datetime import UTC, datetime
-
 from flask import request
 
 from config.integrations import Integration
@@ -18,12 +16,12 @@ pages = Pages("customers")
 
 @pages.get("/integrations/<integration>/customers", needs=Role.VIEWER, tab="customers")
 def shown(here: Here, integration: Integration) -> Answer:
-    words, page, now = request.args.get("q", ""), request.args.get("page", 1, type=int), datetime.now(UTC)
+    words, page = request.args.get("q", ""), request.args.get("page", 1, type=int)
     found = operations_find.find(here.services, integration.id, words, page=page)
     return here.page(
         "customers.html",
         found=found,
-        stands={hit.subject: remembered(hit.state, active=found.active, now=now) for hit in found.hits},
+        stands={hit.subject: remembered(hit.state, active=found.active) for hit in found.hits},
         longest=LONGEST,
         may_add=here.operator.may(Role.OPERATOR),
         away=away([found.failure] if found.failure else []),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 
@@ -121,12 +122,16 @@ def test_an_outage_is_never_given_up_on(town: Town) -> None:
     assert (town.job("count").state, town.job("count").failures) == ("waiting", 30)
 
 
-def test_refused_credentials_hold_the_integration(town: Town) -> None:
+@pytest.mark.parametrize("api", ["teamleader", "twikey"])
+def test_refused_credentials_hold_the_integration_and_it_is_known_whose(
+    town: Town, api: Literal["teamleader", "twikey"]
+) -> None:
     start(town)
 
-    runner(town, Count(trouble={1: ReconnectNeeded("teamleader", "Connect again.")})).run_once()
+    runner(town, Count(trouble={1: ReconnectNeeded(api, "Connect again.")})).run_once()
 
-    assert town.ledger.state() == "reconnect_needed"
+    standing = town.ledger.standing()
+    assert (standing.state, standing.reason) == ("reconnect_needed", api)
     assert town.job("count").reason == "reconnect_needed"
 
 

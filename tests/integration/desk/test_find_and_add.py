@@ -1,5 +1,9 @@
 """Finding and adding on the command line: what is shown, what is written, and what is said when an API does not help."""
 
+import tomllib
+from importlib import resources
+
+from ingress.cli.find_and_add import HERE
 from workers import audit, operations
 from workers.ledger import Cause
 from workers.ledger.records import Story
@@ -24,7 +28,23 @@ def test_what_is_found_says_how_the_ledger_left_it(desk, tltw):
     operations.refresh(desk.services, "acme", f"company:{company}", by="cli:an")
     desk.work(f"company:{company}")
 
-    assert "synced" in tltw("find", f"company:{company}").out
+    assert "brought over" in tltw("find", f"company:{company}").out
+
+
+def test_what_is_found_is_told_as_the_console_tells_it(desk, tltw):
+    company = desk.create("company", name="Zonnewijzer bv")
+    operations.refresh(desk.services, "acme", f"company:{company}", by="cli:an")
+    desk.work(f"company:{company}")
+    desk.ledger.set_auto_update(False)
+    desk.ledger.mark(f"company:{company}", frozenset({Cause.WEBHOOK}))
+
+    assert "changed while auto-update is off" in " ".join(tltw("find", f"company:{company}").out.split())
+
+
+def test_every_state_that_the_console_has_a_word_for_has_one_on_the_command_line():
+    words = tomllib.loads(resources.files("ingress.console").joinpath("words", "customers.toml").read_text("utf-8"))
+
+    assert HERE.keys() == words["state"].keys()
 
 
 def test_without_yes_nothing_is_written_or_noted(desk, tltw):

@@ -71,6 +71,15 @@ def test_attempts_add_up_and_the_first_failure_is_remembered(ledger, claimed):
     assert last.first_failed == claims[1].first_failed
 
 
+def test_an_attempt_is_counted_once_it_failed(ledger, claimed):
+    claim = claimed(ledger)
+    first = ledger.look("contact:1").attempts
+    ledger.fail(claim, "retry", reason="upstream_unavailable")
+    claimed(ledger)
+
+    assert (first, ledger.look("contact:1").attempts) == (0, 1)
+
+
 def test_a_success_forgets_the_attempts(ledger, claimed):
     ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable")
     ledger.commit(claimed(ledger), Outcome.SYNCED)
@@ -79,6 +88,26 @@ def test_a_success_forgets_the_attempts(ledger, claimed):
     claim = claimed(ledger)
 
     assert (claim.attempts, claim.first_failed) == (0, None)
+
+
+def test_a_success_forgets_the_attempts_also_when_it_is_looked_at_again(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable")
+    claim = claimed(ledger)
+    ledger.mark("contact:1", WEBHOOK)
+
+    answer = ledger.commit(claim, Outcome.SYNCED)
+
+    after = claimed(ledger)
+    assert (answer, after.attempts, after.first_failed) == ("again", 0, None)
+
+
+def test_a_success_forgets_the_attempts_also_when_a_late_write_is_feared(ledger, claimed):
+    ledger.fail(claimed(ledger), "retry", reason="upstream_unavailable", may_land_later=True)
+
+    answer = ledger.commit(claimed(ledger), Outcome.SYNCED)
+
+    after = claimed(ledger)
+    assert (answer, after.attempts, after.first_failed) == ("verify", 0, None)
 
 
 def test_a_failure_does_not_delay_an_event_that_came_during_the_work(ledger, claimed):

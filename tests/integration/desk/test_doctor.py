@@ -1,0 +1,87 @@
+"""`tltw doctor`: whether something waits longer than it should, by the rule of the console."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from workers.ledger import Cause, Outcome, due
+
+WEBHOOK = frozenset({Cause.WEBHOOK})
+MANY = 60
+
+
+@pytest.fixture
+def backlog(tltw):
+    """What it says of the backlog."""
+
+    def backlog():
+        (check,) = [check for check in tltw("doctor", "--json").json if check["name"] == "backlog"]
+        return check["ok"], check["sentence"]
+
+    return backlog
+
+
+@pytest.fixture
+def owed_for_long(desk):
+    """Makes customers owed that nobody takes up, while the clock sends one wake-up after the other."""
+
+    def owed_for_long(number=1, minutes=10):
+        with time_machine.travel(datetime.now(UTC) - timedelta(minutes=minutes)):
+            desk.ledger.mark_all([f"contact:{one}" for one in range(number)], WEBHOOK)
+        due(desk.services.scripts, most=number, share=number)
+
+    return owed_for_long
+
+
+def test_what_came_in_just_now_is_as_it_should_be(backlog, owed_for_long):
+    owed_for_long(minutes=4)
+
+    assert backlog() == (True, "Nothing waits longer than it should.")
+
+
+def test_without_a_worker_it_says_since_when_somebody_waits(backlog, owed_for_long):
+    owed_for_long(2)
+
+    ok, sentence = backlog()
+
+    assert not ok
+    assert "2 updates wait, the oldest since 20" in sentence
+    assert "Is a worker running?" in sentence
+
+
+def test_a_dead_letter_does_not_hide_that_others_wait(backlog, owed_for_long, desk):
+    owed_for_long(2)
+    desk.ledger.fail(desk.ledger.claim("contact:0"), "dead", reason="refused")
+
+    ok, sentence = backlog()
+
+    assert not ok
+    assert "1 update waits, since 20" in sentence
+
+
+def test_an_api_that_does_not_serve_us_is_named(backlog, owed_for_long, desk):
+    owed_for_long()
+    desk.ledger.stay_away("twikey", timedelta(minutes=1))
+
+    ok, sentence = backlog()
+
+    assert not ok
+    assert "Twikey does not serve us" in sentence
+
+
+def test_a_long_backlog_that_is_worked_on_is_no_fault(backlog, owed_for_long, desk):
+    owed_for_long(MANY)
+    desk.ledger.commit(desk.ledger.claim("contact:0"), Outcome.SYNCED)
+
+    ok, sentence = backlog()
+
+    assert ok
+    assert f"{MANY - 1} updates wait, the oldest since" in sentence
+
+
+def test_work_that_is_held_waits_for_its_own_reason(backlog, owed_for_long, desk):
+    owed_for_long()
+    desk.ledger.set_state("paused")
+
+    assert backlog() == (True, "Nothing waits longer than it should.")
