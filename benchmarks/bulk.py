@@ -281,7 +281,7 @@ def lost(size: Size, report: Report) -> None:
         began = time.monotonic()
         swept = operations_bulk.start_sweep(deployment.services, merchant.name, by=BY).job
         wait_for("the sweep", lambda: look(deployment, merchant.name, "sweep").is_over, seconds=120)
-        wait_for("what it found", lambda: merchant.ledger.account().pending == 0, seconds=120)
+        wait_for("what it found", lambda: merchant.ledger.books().pending == 0, seconds=120)
         took, after = time.monotonic() - began, _wrong(merchant, size.edits)
         job = look(deployment, merchant.name, "sweep")
     assert job.run == swept.run
@@ -300,7 +300,7 @@ def _edit_all(merchant: Merchant, many: int, name: str) -> None:
             merchant.edit(number, name=f"{name} {number}")
             advance(number + 1)
     wait_for("every delivery", lambda: not _on_its_way(merchant.deployment), seconds=120)
-    wait_for("what was delivered", lambda: merchant.ledger.account().pending == 0, seconds=300)
+    wait_for("what was delivered", lambda: merchant.ledger.books().pending == 0, seconds=300)
 
 
 def _on_its_way(deployment: Deployment) -> bool:

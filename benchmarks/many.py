@@ -139,7 +139,7 @@ def fair(deployment: Deployment, size: Size, report: Report) -> None:
     report.add("A meanwhile", f"{reads} customers in {lasted:.0f} s", f"budget: {limit:.0f}")
     report.add(
         "B meanwhile",
-        f"{len(hanging.reads(since=began))} calls that hung, {hanging.ledger.account().pending} owed, {hanging.ledger.dead_count()} dead",
+        f"{len(hanging.reads(since=began))} calls that hung, {hanging.ledger.books().pending} owed, {hanging.ledger.dead_count()} dead",
     )
 
 
@@ -235,11 +235,11 @@ def resume(deployment: Deployment, size: Size, report: Report) -> None:
     report.add("from revoked access to work being held", f"{time.time() - revoked:.1f} s")
     for number in range(1, size.held):
         merchant.edit(number, name=f"Held {number}")
-    wait_for("everything to be held", lambda: merchant.ledger.account().pending == size.held)
+    wait_for("everything to be held", lambda: merchant.ledger.books().pending == size.held)
     began = time.time()
     merchant.reconnect()
     connected = time.time()
-    wait_for("the held customers", lambda: merchant.ledger.account().pending == 0, seconds=60)
+    wait_for("the held customers", lambda: merchant.ledger.books().pending == 0, seconds=60)
     ended = [write["ended"] for write in merchant.writes() if write["ended"] > began]
     report.add("connecting again (consent, account, key, webhook)", f"{connected - began:.1f} s")
     report.add(
@@ -262,13 +262,13 @@ def refresh(deployment: Deployment, size: Size, report: Report) -> None:
     )
     registered(deployment, [merchant])
     with more_workers(deployment, size.processes - 1):
-        before, accepted = _refreshes(deployment), merchant.ledger.account().accepted
+        before, accepted = _refreshes(deployment), merchant.ledger.books().accepted
         for turn in range(size.expiries):
             deployment.teamleader.post("/tokens/expire", account=merchant.account)
             for number in range(each):
                 merchant.edit(number, name=f"Turn {turn}")
             wait_for("every edit of this turn", partial(_settled, merchant, accepted + each), seconds=60)
-            accepted = merchant.ledger.account().accepted
+            accepted = merchant.ledger.books().accepted
             _progress("expiries", turn + 1, size.expiries)
     wrong = _not_named(merchant, each, f"Turn {size.expiries - 1}")
     made, refused = (now - was for now, was in zip(_refreshes(deployment), before, strict=True))
@@ -285,7 +285,7 @@ def refresh(deployment: Deployment, size: Size, report: Report) -> None:
 
 
 def _settled(merchant: Merchant, accepted: int) -> bool:
-    account = merchant.ledger.account()
+    account = merchant.ledger.books()
     return account.accepted >= accepted and account.pending == 0
 
 

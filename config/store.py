@@ -4,6 +4,7 @@ Timeouts and retries are always said out loud: redis-py's own defaults retry for
 """
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -79,6 +80,9 @@ def time_of(store: "redis.Redis") -> datetime:
 
 
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+# `tltw clock` ticks every second.
+CLOCK_SILENT_AFTER = timedelta(seconds=10)
+DURABILITY = ("appendonly", "maxmemory", "maxmemory-policy")
 
 
 def clock_problem(store_time: tuple[int, int], *, asked: float, answered: float) -> str:
@@ -108,9 +112,13 @@ def durability_problems(store: "redis.Redis") -> list[str]:
     A store that does not let us look (some hosted ones refuse CONFIG) is not accused.
     """
     try:
-        answer = cast(dict[str, str], store.config_get("appendonly", "maxmemory-policy", "maxmemory"))
+        return durability_problems_in(cast(dict[str, str], store.config_get(*DURABILITY)))
     except redis.ResponseError:
         return []
+
+
+def durability_problems_in(answer: Mapping[str, str]) -> list[str]:
+    """The same, from what CONFIG GET answered about `DURABILITY`."""
     problems = []
     if answer.get("appendonly") == "no":
         problems.append("the store keeps no append-only file: a restart loses accepted events. Set appendonly yes.")

@@ -9,9 +9,8 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from config.keys import CLOCK_TICKED
-from config.store import clock_problem, durability_problems
+from config.store import CLOCK_SILENT_AFTER, clock_problem, durability_problems
 
-CLOCK_SILENT_AFTER_SECONDS = 10
 PROBE = "tltw:probe"
 PROBE_SCRIPT = "return redis.call('SET', KEYS[1], '1', 'PX', 60000)"
 
@@ -95,7 +94,7 @@ def _clock(ticked: object, now: object) -> Check:
         return Check(False, "No clock has ticked yet: is the clock process running?")
     seconds, microseconds = cast(tuple[int, int], now)
     silent = seconds + microseconds / 1e6 - int(cast(bytes, ticked)) / 1000
-    if silent > CLOCK_SILENT_AFTER_SECONDS:
+    if silent > CLOCK_SILENT_AFTER.total_seconds():
         return Check(False, f"The clock last ticked {silent:.0f} s ago: is the clock process running?")
     return Check(True, "The clock ticks.")
 

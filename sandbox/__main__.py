@@ -63,7 +63,7 @@ def _tell(deployment: Deployment, console: Console, begin: float) -> list[str]:
     story.play()
     narrator.stop()
     console.print()
-    account = deployment.services.ledger("default").account()
+    account = deployment.services.ledger("default").books()
     story.failures += [] if account.adds_up else ["the books add up"]
     console.print(
         f"The books: {account.accepted} events = {account.synced} synced + {account.unchanged} unchanged"

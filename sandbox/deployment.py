@@ -152,7 +152,7 @@ class Deployment:
 
     def settled(self) -> bool:
         """Whether nothing is owed any more."""
-        return self.services.ledger("default").account().pending == 0
+        return self.services.ledger("default").books().pending == 0
 
 
 @dataclass(frozen=True, slots=True)

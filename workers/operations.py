@@ -18,7 +18,7 @@ from workers.clients.twikey.session import forgive_refusal
 from workers.figures import Hour, last_hours
 from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
 from workers.ledger import Cause, Ledger, glances
-from workers.ledger.records import Account, Activity, DeadLetter, Glance, SubjectState
+from workers.ledger.records import Activity, Books, DeadLetter, Glance, SubjectState
 from workers.registration import address_of
 from workers.services import Services
 from workers.sync.compare import Difference, differences
@@ -57,7 +57,7 @@ class IntegrationView:
     state: str
     state_reason: str
     state_since: datetime | None
-    account: Account
+    books: Books
     dead: int
     held: int
     customers: int
@@ -170,7 +170,7 @@ def _view(known: Integration, glance: Glance) -> IntegrationView:
         state=survey.standing.state,
         state_reason=survey.standing.reason,
         state_since=survey.standing.since,
-        account=glance.account,
+        books=glance.books,
         dead=survey.dead,
         held=glance.held,
         customers=glance.customers,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import cast
 
 import redis
@@ -11,6 +11,7 @@ import redis
 from config.integrations import Integration
 from config.keys import CLOCK_TICKED, IntegrationKeys
 from config.secrets import SecretUnreadable
+from config.store import CLOCK_SILENT_AFTER, DURABILITY, durability_problems_in
 from workers import operations
 from workers.clients.teamleader.oauth_protocol import TokenPair
 from workers.figures import Hour, last_hours
@@ -18,9 +19,6 @@ from workers.ledger.records import from_ms
 from workers.operations import IntegrationView
 from workers.services import Services
 from workers.standing import Level, Standing, standing
-
-CLOCK_SILENT_AFTER = timedelta(seconds=10)
-DURABILITY = ("appendonly", "maxmemory", "maxmemory-policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +88,10 @@ def service(services: Services) -> Service:
         if isinstance(answer, Exception):
             raise answer
     now, at = datetime.fromtimestamp(time[0] + time[1] / 1e6, UTC), from_ms(ticked)
-    durable = None if isinstance(config, redis.ResponseError) else _durable(cast(Mapping[str, str], config))
+    durable = (
+        None if isinstance(config, redis.ResponseError) else not durability_problems_in(cast(Mapping[str, str], config))
+    )
     return Service(durable, at, at is not None and now - at <= CLOCK_SILENT_AFTER)
-
-
-def _durable(config: Mapping[str, str]) -> bool:
-    evicts = config.get("maxmemory", "0") != "0" and config.get("maxmemory-policy") != "noeviction"
-    return config.get("appendonly") != "no" and not evicts
 
 
 def _connection(services: Services, token: bytes | None, registration: bytes | None) -> Connection:

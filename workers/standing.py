@@ -45,7 +45,7 @@ def late(view: IntegrationView, now: datetime) -> Standing | None:
     """What waits longer than it should, whatever else matters: `away`, `busy` (which is well) or `overdue`; None when nothing does."""
     if view.owed_since is None or now - view.owed_since <= OVERDUE:
         return None
-    pending = view.account.pending
+    pending = view.books.pending
     if view.in_trouble:
         api = "both" if len(view.in_trouble) > 1 else view.in_trouble[0]
         return Standing(Level.LOOK, "away", count=pending, since=view.owed_since, api=api)
@@ -59,8 +59,8 @@ def _active(view: IntegrationView, now: datetime) -> Standing:
         return Standing(Level.TROUBLE, "dead", count=view.dead)
     if waits := late(view, now):
         return waits
-    if view.account.pending:
-        return Standing(Level.WELL, "on_the_way", count=view.account.pending)
+    if view.books.pending:
+        return Standing(Level.WELL, "on_the_way", count=view.books.pending)
     if not view.auto_update:
         return Standing(Level.OFF, "off_with_held" if view.held else "off", count=view.held)
     if view.held:
@@ -73,10 +73,10 @@ def _active(view: IntegrationView, now: datetime) -> Standing:
 def _held(view: IntegrationView) -> Standing:
     match view.state:
         case "reconnect_needed":
-            return Standing(Level.TROUBLE, "reconnect_needed", count=view.account.pending)
+            return Standing(Level.TROUBLE, "reconnect_needed", count=view.books.pending)
         case "connecting":
             return Standing(Level.LOOK, "connecting")
         case "closed":
             return Standing(Level.OFF, "closed")
         case _:
-            return Standing(Level.LOOK, "paused", count=view.account.pending)
+            return Standing(Level.LOOK, "paused", count=view.books.pending)

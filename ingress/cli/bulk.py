@@ -3,18 +3,16 @@
 import csv
 import sys
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
 import click
 from rich.text import Text
 
-from ingress.cli.progress import follow, told
+from ingress.cli.progress import agree, end_as, follow, lasts, told
 from ingress.cli.shared import (
     FAILED,
     NOT_FOUND,
-    SETTINGS,
     answer,
     command,
     console,
@@ -28,7 +26,7 @@ from ingress.cli.shared import (
 from workers import operations_bulk
 from workers.bulk import invoice_summary
 from workers.bulk.drift_report import COLUMNS, details
-from workers.bulk.jobs import Job, Json, Plan
+from workers.bulk.jobs import Job, Json
 from workers.bulk.missed_invoices import DAYS
 from workers.operations_bulk import Started
 from workers.services import Services
@@ -88,7 +86,8 @@ def drift(
             refuse("There was no comparison yet. Start one: tltw drift", NOT_FOUND)
     else:
         plan = operations_bulk.plan_drift(services, name, repair=repair, create=not no_create)
-        _agree(plan, yes=yes, as_json=as_json)
+        takes = f"about {plan.calls:,} calls to Teamleader: {lasts(plan)}"
+        agree(f"{plan.sentence}\nThat takes {takes}.", ask=not yes, as_json=as_json)
         job = _started(
             services,
             operations_bulk.start_drift(
@@ -104,7 +103,7 @@ def drift(
         answer({"job": job, "report": lines}, as_json=True)
     elif str(csv_to) != "-":
         _show_drift(job, lines)
-    _exit(job, wait=wait or last)
+    end_as(job, wait=wait or last)
 
 
 @click.group()
@@ -197,7 +196,7 @@ _turning("cancel", "End a job for good after the step under way, or give up one 
 def _see_through(services: Services, started: Started, *, wait: bool, as_json: bool) -> None:
     job = _started(services, started, wait=wait, as_json=as_json)
     answer(job, as_json=as_json, text="\n".join(_lines(job)))
-    _exit(job, wait=wait)
+    end_as(job, wait=wait)
 
 
 def _started(services: Services, started: Started, *, wait: bool, as_json: bool) -> Job:
@@ -206,36 +205,6 @@ def _started(services: Services, started: Started, *, wait: bool, as_json: bool)
         how = "paused" if job.state == "paused" else "under way already"
         console.print(f"It is {how}, since {when(job.started)} by {job.by}; this is that run.", markup=False)
     return follow(services, job, quiet=as_json) if wait else job
-
-
-def _exit(job: Job, *, wait: bool) -> None:
-    if wait and job.state in ("failed", "cancelled"):
-        raise SystemExit(FAILED)
-
-
-def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
-    """Says what is going to happen, and asks. Where nobody can answer, --yes must have been said before."""
-    text = f"{plan.sentence}\nThat takes about {plan.calls:,} calls to Teamleader: {lasts(plan)}."
-    if not as_json:
-        console.print(text, markup=False, soft_wrap=True)
-    if yes:
-        return
-    if as_json or not sys.stdin.isatty():
-        refuse("Nothing was started, because nobody can be asked here: say --yes.", SETTINGS)
-    click.confirm("Go on?", abort=True)
-
-
-def lasts(plan: Plan) -> str:
-    """How long, for a person."""
-    shortest, longest = _duration(plan.shortest), _duration(plan.longest)
-    return shortest if shortest == longest else f"{shortest}, up to {longest} beside other work"
-
-
-def _duration(time: timedelta) -> str:
-    minutes = max(1, round(time.total_seconds() / 60))
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 60 / 24:.0f} days"
 
 
 # -- how a job is shown ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import redis
 from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
-from config.store import clock_problem_here, durability_problems
+from config.store import CLOCK_SILENT_AFTER, clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
 from workers import operations, operations_alerts, operations_bulk, secrets_at_rest
 from workers.accounts import learn_account
@@ -20,7 +20,6 @@ from workers.operations import IntegrationView
 from workers.services import Services
 from workers.standing import Level, Standing, late
 
-CLOCK_SILENT_SECONDS = 10
 # A job that a bulk process looks after is looked at more often than this.
 SOMEBODY_IS_THERE = timedelta(minutes=1)
 # How something waits longer than it should, in the words of `workers.standing`.
@@ -96,7 +95,7 @@ def _store(services: Services) -> Check:
 def _clock(services: Services) -> Check:
     seconds, _ = services.store.time()
     ticked = int(services.store.get(CLOCK_TICKED) or 0) / 1000
-    if seconds - ticked <= CLOCK_SILENT_SECONDS:
+    if seconds - ticked <= CLOCK_SILENT_AFTER.total_seconds():
         return Check("clock", True, "The clock ticks.")
     return Check(
         "clock", False, "The clock does not tick: nothing is tried again. Is `tltw run` (or `tltw clock`) running?"
@@ -201,7 +200,7 @@ def _try(name: str, look: Callable[[], str]) -> Check:
 
 
 def _books(services: Services, name: str) -> Check:
-    books = services.ledger(name).account()
+    books = services.ledger(name).books()
     if books.adds_up:
         return Check(
             "books", True, f"All {books.accepted} accepted events are accounted for; {books.pending} are pending."

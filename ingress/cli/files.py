@@ -9,12 +9,11 @@ from typing import NoReturn
 import click
 from rich.text import Text
 
-from ingress.cli.bulk import lasts, wait_option
-from ingress.cli.progress import follow, told
+from ingress.cli.bulk import wait_option
+from ingress.cli.progress import agree, end_as, follow, lasts, told
 from ingress.cli.shared import (
     FAILED,
     NOT_FOUND,
-    SETTINGS,
     answer,
     command,
     console,
@@ -78,7 +77,7 @@ def export(
     tltw export -o customers.zip    and save it here
     """
     plan = operations_files.plan_export(services, name, full=full)
-    _agree(plan, ask=full and not yes, as_json=as_json)
+    agree(_sentence(plan), ask=full and not yes, as_json=as_json)
     started = operations_files.start_export(services, name, full=full, byte_order_mark=bom, about=plan.total, by=who())
     job = started.job
     if not started.is_new and not as_json:
@@ -88,7 +87,7 @@ def export(
     if output and job.state == "done":
         _save(services, name, str(job.result["file"]), output)
     answer({"plan": plan, "job": job}, as_json=as_json, text=_export_told(job))
-    _exit(job, wait=wait)
+    end_as(job, wait=wait)
 
 
 @click.command("import")
@@ -130,7 +129,7 @@ def import_(
     if not checked.good:
         _give_up(services, name, checked, as_json=as_json)
     try:
-        _agree(plan, ask=not (dry_run or yes), as_json=as_json)
+        agree(_sentence(plan), ask=not (dry_run or yes), as_json=as_json)
     except (click.Abort, SystemExit):
         operations_files.discard_import(services, name, checked)
         raise
@@ -144,7 +143,7 @@ def import_(
     if wait:
         job = follow(services, job, quiet=as_json)
     answer({"checked": checked, "plan": plan, "job": job}, as_json=as_json, text=_import_told(job))
-    _exit(job, wait=wait)
+    end_as(job, wait=wait)
 
 
 @click.group()
@@ -270,20 +269,8 @@ def _not_done(job: Job) -> str:
     return f"The {job.kind} is {job.state}. {job.sentence}".rstrip()
 
 
-def _exit(job: Job, *, wait: bool) -> None:
-    if wait and job.state in ("failed", "cancelled"):
-        raise SystemExit(FAILED)
-
-
-def _agree(plan: Plan, *, ask: bool, as_json: bool) -> None:
-    """Says what is going to happen, and asks. Where nobody can answer, --yes must have been said before."""
-    if not as_json:
-        console.print(f"{plan.sentence} That takes about {lasts(plan)}.", markup=False, soft_wrap=True)
-    if not ask:
-        return
-    if as_json or not sys.stdin.isatty():
-        refuse("Nothing was started, because nobody can be asked here: say --yes.", SETTINGS)
-    click.confirm("Go on?", abort=True)
+def _sentence(plan: Plan) -> str:
+    return f"{plan.sentence} That takes about {lasts(plan)}."
 
 
 def _table(found: list[SharedFile]) -> None:

@@ -87,7 +87,7 @@ def list_(services: Services, as_json: bool) -> None:
     table = table_of("name", "label", "state", "auto", *counted, whole=("name", "state"))
     for view in views:
         waiting = when(view.owed_since) if view.owed_since else ""
-        numbers = (str(view.customers), str(view.account.pending), waiting, str(view.dead), str(view.held))
+        numbers = (str(view.customers), str(view.books.pending), waiting, str(view.dead), str(view.held))
         cells = (view.id, view.label, view.state, "on" if view.auto_update else "off", *numbers)
         table.add_row(*map(Text, cells))
     console.print(table)
@@ -104,7 +104,7 @@ def show(services: Services, name: str, as_json: bool) -> None:
     if as_json:
         answer({**_plain(view), "options": options}, as_json=True)
         return
-    books = view.account
+    books = view.books
     why = f" ({view.state_reason})" if view.state_reason else ""
     since = f" since {when(view.state_since)}" if view.state_since else ""
     lines = [
@@ -332,7 +332,7 @@ def remove(services: Services, name: str, yes: bool, as_json: bool) -> None:
     (glance,) = glances(services.scripts, [name])  # whose secrets cannot be read can be removed as well
     if not yes:
         click.confirm(
-            f"{glance.account.pending} owed, {glance.survey.dead} dead letters and {glance.held} held customers will be "
+            f"{glance.books.pending} owed, {glance.survey.dead} dead letters and {glance.held} held customers will be "
             "forgotten. "
             f"Remove {name}?",
             abort=True,

@@ -1,17 +1,52 @@
-"""Follows a bulk job on the terminal until it is over. Looking changes nothing: Ctrl-C only stops looking."""
+"""A bulk job on the terminal: asked for before it starts, and followed until it is over.
 
+Looking changes nothing: Ctrl-C only stops looking.
+"""
+
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from ingress.cli.shared import console
-from workers.bulk.jobs import Job, Jobs
+from ingress.cli.shared import FAILED, SETTINGS, console, refuse
+from workers.bulk.jobs import Job, Jobs, Plan
 from workers.services import Services
 
 LOOK_EVERY_SECONDS = 0.3
 # Nobody has taken it up for so long: probably nobody is there.
 SILENCE = timedelta(seconds=5)
+
+
+def agree(text: str, *, ask: bool, as_json: bool) -> None:
+    """Says what is going to happen, and asks. Where nobody can answer, --yes must have been said before."""
+    if not as_json:
+        console.print(text, markup=False, soft_wrap=True)
+    if not ask:
+        return
+    if as_json or not sys.stdin.isatty():
+        refuse("Nothing was started, because nobody can be asked here: say --yes.", SETTINGS)
+    click.confirm("Go on?", abort=True)
+
+
+def lasts(plan: Plan) -> str:
+    """How long, for a person."""
+    shortest, longest = _duration(plan.shortest), _duration(plan.longest)
+    return shortest if shortest == longest else f"{shortest}, up to {longest} beside other work"
+
+
+def _duration(time: timedelta) -> str:
+    minutes = max(1, round(time.total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 60 / 24:.0f} days"
+
+
+def end_as(job: Job, *, wait: bool) -> None:
+    """Ends the command with the exit code that says how a job ended that was waited for."""
+    if wait and job.state in ("failed", "cancelled"):
+        raise SystemExit(FAILED)
 
 
 def follow(services: Services, job: Job, *, quiet: bool = False) -> Job:

@@ -19,7 +19,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         yield deployment
         # Two leases: what a killed worker left behind is verified once more.
         wait_for("everything owed to be done", deployment.settled, seconds=90)
-        assert deployment.services.ledger("default").account().adds_up
+        assert deployment.services.ledger("default").books().adds_up
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def deployment(running: Deployment) -> Iterator[Deployment]:
         simulated.delete("/faults")
         simulated.delete("/gates")
     running.services.ledger("default").set_auto_update(True)
-    account = running.services.ledger("default").account()
+    account = running.services.ledger("default").books()
     assert account.adds_up, account
 
 

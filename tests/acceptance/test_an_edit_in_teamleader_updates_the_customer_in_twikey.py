@@ -109,10 +109,10 @@ def test_an_invoicing_address_that_moves_is_the_address_twikey_gets(deployment: 
 
 def test_an_edit_that_changes_nothing_for_twikey_is_not_written(deployment: Deployment):
     customer_id = synced(deployment, "company", COMPANY)
-    before = deployment.services.ledger("default").account().unchanged
+    before = deployment.services.ledger("default").books().unchanged
 
     deployment.edit("company", customer_id, remarks="likes coffee")
-    wait_for("the outcome", lambda: deployment.services.ledger("default").account().unchanged > before)
+    wait_for("the outcome", lambda: deployment.services.ledger("default").books().unchanged > before)
 
     assert len(deployment.writes(customer_id)) == 1
 

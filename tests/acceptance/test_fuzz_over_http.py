@@ -59,7 +59,7 @@ class Attacker:
         return f"/webhooks/teamleader/default/{webhook_token(key, 'default')}"
 
     def accepted(self) -> int:
-        return self.deployment.services.ledger("default").account().accepted
+        return self.deployment.services.ledger("default").books().accepted
 
     def post(self, name: str, path: str, body: bytes, headers: dict[str, str]) -> int:
         begin = time.monotonic()

@@ -30,7 +30,7 @@ def merchants(deployment: Deployment) -> Iterator[dict[str, Merchant]]:
     yield made
     deployment.teamleader.delete("/faults")
     for merchant in made.values():
-        account = merchant.ledger.account()
+        account = merchant.ledger.books()
         assert account.adds_up, (merchant.name, account)
         merchant.ledger.set_state("paused")
 
@@ -59,8 +59,8 @@ def test_a_backlog_and_an_api_that_hangs_leave_a_third_merchants_update_alone(me
     for number in range(5):
         arrives(editing, number, f"Third {number}")
 
-    assert owing.ledger.account().pending > 0
-    assert hanging.ledger.account().pending == 30
+    assert owing.ledger.books().pending > 0
+    assert hanging.ledger.books().pending == 30
 
 
 def test_the_budget_of_calls_is_each_merchants_own(deployment, merchants):
@@ -72,7 +72,7 @@ def test_the_budget_of_calls_is_each_merchants_own(deployment, merchants):
     arrives(merchants["first"], 0, "Not frugal")
 
     assert _calls(frugal) == 12
-    assert frugal.ledger.account().pending > 0
+    assert frugal.ledger.books().pending > 0
 
 
 def _calls(merchant: Merchant) -> int:
@@ -99,7 +99,7 @@ def test_after_a_kill_in_the_middle_of_a_refresh_work_is_held_until_a_person_con
     wait_for("it to be found out", lambda: lost.ledger.state() == "reconnect_needed", seconds=100)
     for number in range(1, 4):
         lost.edit(number, name=f"Held {number}")
-    wait_for("the edits to be kept", lambda: lost.ledger.account().pending == 4)
+    wait_for("the edits to be kept", lambda: lost.ledger.books().pending == 4)
 
     arrives(other, 0, "Not disturbed")
     assert lost.ledger.dead_count() == 0
@@ -124,7 +124,7 @@ def test_access_that_was_revoked_holds_the_work_and_connecting_again_catches_up(
     assert told(deployment, revoked) == 1
 
     revoked.reconnect()
-    wait_for("everything that was held", lambda: revoked.ledger.account().pending == 0)
+    wait_for("everything that was held", lambda: revoked.ledger.books().pending == 0)
     assert "Edited meanwhile" in names_in_twikey(revoked)
 
 

@@ -79,7 +79,7 @@ def test_a_sweep_whose_process_is_killed_at_random_leaves_neither_gaps_nor_doubl
 
         wait_for("everybody", lambda: right(deployment, ids, "Begin"), seconds=60)
         wait_for("nothing to be owed", deployment.settled, seconds=60)
-        ended, books = job(deployment), deployment.services.ledger("default").account()
+        ended, books = job(deployment), deployment.services.ledger("default").books()
 
         assert killed >= 1
         assert ended.result["contacts"] - ended.result["marked"] < 100

@@ -183,7 +183,7 @@ def test_reconnecting_keeps_everything_and_what_was_held_runs(newcomer, console,
     edit = {"name": "Taxi Goossens verhuisd"}
     deployment.teamleader.patch(f"/customers/company/{merchant.company}", edit, account=merchant.account)
     ledger = deployment.services.ledger(NAME)
-    wait_for("it to need a person", lambda: ledger.state() == "reconnect_needed" and ledger.account().pending)
+    wait_for("it to need a person", lambda: ledger.state() == "reconnect_needed" and ledger.books().pending)
 
     page.goto("/")
     page.locator("li", has_text="Garage Vandamme").get_by_role("link", name="To the connection").click()

@@ -217,7 +217,7 @@ class System:
         return sum(int(self.store.client.hlen(f"dramatiq:default{kind}.msgs")) for kind in ("", ".DQ", ".XQ"))
 
     def pending(self) -> int:
-        return self.services.ledger("default").account().pending if self.services else 0
+        return self.services.ledger("default").books().pending if self.services else 0
 
     def measure(self) -> None:
         for name in OURS:
@@ -266,7 +266,7 @@ class System:
     def _books(self) -> checker.Books | None:
         if self.services is None:
             return None
-        account = self.services.ledger("default").account()
+        account = self.services.ledger("default").books()
         ended = account.synced + account.unchanged + account.coalesced + account.skipped + account.gone + account.dead
         return checker.Books(account.accepted, ended, account.pending, account.dead)
 

@@ -66,7 +66,7 @@ class House:
         )
 
     def marks(self) -> int:
-        return self.ledger.account().accepted
+        return self.ledger.books().accepted
 
 
 def build(*, relay: RelayHmac | None = None, wake: Any = None, **record: Any) -> House:
@@ -115,7 +115,7 @@ def test_a_second_webhook_for_an_owed_customer_is_accepted_without_another_wake_
 
     assert response.status_code == 202
     assert house.woken == [("default", SUBJECT)]
-    assert house.ledger.account().coalesced == 1
+    assert house.ledger.books().coalesced == 1
 
 
 def test_with_auto_update_off_a_webhook_is_recorded_as_skipped_and_held(house: House):

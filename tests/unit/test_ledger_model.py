@@ -193,7 +193,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_books_add_up(self) -> None:
         if hasattr(self, "ledger"):
-            account = self.ledger.account()
+            account = self.ledger.books()
             assert account.adds_up, account
 
     @rule(killed=st.booleans())
@@ -210,13 +210,13 @@ class LedgerMachine(RuleBasedStateMachine):
         for letter in self.ledger.dead_letters():
             self.ledger.mark(letter.subject, frozenset({Cause.REPLAY}))
         for _ in range(12):
-            if not (self.ledger.account().pending or self.ledger.held_count()):
+            if not (self.ledger.books().pending or self.ledger.held_count()):
                 break
             self.traveller.shift(timedelta(seconds=61))
             self._clock_ticks()
             for customer in CUSTOMERS:
                 self.work_well(customer, edited=False)
-        assert self.ledger.account().pending == 0
+        assert self.ledger.books().pending == 0
         known = self.ledger.look_at(CUSTOMERS)
         assert self.ledger.counts().get("customers", 0) == sum(bool(state and state.synced) for state in known)
         assert {one: self.target.get(one) for one in self.heard_of} == {one: self.source[one] for one in self.heard_of}

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.ledger.records import Account
+from workers.ledger.records import Books
 from workers.operations import IntegrationView
 from workers.standing import Level, Standing, standing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-BOOKS = Account(accepted=9, synced=9, unchanged=0, coalesced=0, skipped=0, gone=0, dead=0, pending=0)
+BOOKS = Books(accepted=9, synced=9, unchanged=0, coalesced=0, skipped=0, gone=0, dead=0, pending=0)
 WELL = IntegrationView(
     id="default",
     label="",
@@ -18,7 +18,7 @@ WELL = IntegrationView(
     state_since=None,
     auto_update=True,
     state="active",
-    account=BOOKS,
+    books=BOOKS,
     dead=0,
     held=0,
     customers=1204,
@@ -34,36 +34,36 @@ LONG_AGO = NOW - timedelta(minutes=6)
     [
         ({}, Standing(Level.WELL, "in_sync", count=1204, since=WELL.changed)),
         ({"customers": 0}, Standing(Level.WELL, "nothing_yet")),
-        ({"account": PENDING, "owed_since": NOW}, Standing(Level.WELL, "on_the_way", count=4)),
-        ({"account": PENDING, "owed_since": NOW - timedelta(minutes=5)}, Standing(Level.WELL, "on_the_way", count=4)),
-        ({"account": PENDING, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=4, since=LONG_AGO)),
+        ({"books": PENDING, "owed_since": NOW}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({"books": PENDING, "owed_since": NOW - timedelta(minutes=5)}, Standing(Level.WELL, "on_the_way", count=4)),
+        ({"books": PENDING, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=4, since=LONG_AGO)),
         (
-            {"account": PENDING, "owed_since": LONG_AGO, "in_trouble": ("twikey",)},
+            {"books": PENDING, "owed_since": LONG_AGO, "in_trouble": ("twikey",)},
             Standing(Level.LOOK, "away", count=4, since=LONG_AGO, api="twikey"),
         ),
         (
-            {"account": PENDING, "owed_since": LONG_AGO, "in_trouble": ("teamleader", "twikey")},
+            {"books": PENDING, "owed_since": LONG_AGO, "in_trouble": ("teamleader", "twikey")},
             Standing(Level.LOOK, "away", count=4, since=LONG_AGO, api="both"),
         ),
         (
-            {"account": PENDING, "owed_since": NOW, "in_trouble": ("twikey",)},
+            {"books": PENDING, "owed_since": NOW, "in_trouble": ("twikey",)},
             Standing(Level.WELL, "on_the_way", count=4),
         ),
         (
-            {"account": MANY, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
+            {"books": MANY, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
             Standing(Level.WELL, "busy", count=5000, since=LONG_AGO),
         ),
-        ({"account": MANY, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=5000, since=LONG_AGO)),
+        ({"books": MANY, "owed_since": LONG_AGO}, Standing(Level.LOOK, "overdue", count=5000, since=LONG_AGO)),
         (
-            {"account": PENDING, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
+            {"books": PENDING, "owed_since": LONG_AGO, "changed": NOW - timedelta(seconds=10)},
             Standing(Level.LOOK, "overdue", count=4, since=LONG_AGO),
         ),
         ({"dead": 2}, Standing(Level.TROUBLE, "dead", count=2)),
-        ({"dead": 2, "account": PENDING, "owed_since": LONG_AGO}, Standing(Level.TROUBLE, "dead", 2)),
+        ({"dead": 2, "books": PENDING, "owed_since": LONG_AGO}, Standing(Level.TROUBLE, "dead", 2)),
         ({"auto_update": False}, Standing(Level.OFF, "off")),
         ({"auto_update": False, "held": 7}, Standing(Level.OFF, "off_with_held", count=7)),
         ({"held": 7}, Standing(Level.WELL, "catching_up", count=7)),
-        ({"state": "reconnect_needed", "account": PENDING}, Standing(Level.TROUBLE, "reconnect_needed", count=4)),
+        ({"state": "reconnect_needed", "books": PENDING}, Standing(Level.TROUBLE, "reconnect_needed", count=4)),
         ({"state": "paused", "dead": 3}, Standing(Level.LOOK, "paused")),
         ({"state": "connecting"}, Standing(Level.LOOK, "connecting")),
         ({"state": "closed", "dead": 3}, Standing(Level.OFF, "closed")),
@@ -77,7 +77,7 @@ def test_the_one_thing_that_matters_most(changes, expected):
 
 
 def test_where_no_page_helps_the_command_that_does_is_named():
-    away = replace(WELL, account=replace(WELL.account, pending=1), owed_since=NOW - timedelta(hours=1))
+    away = replace(WELL, books=replace(WELL.books, pending=1), owed_since=NOW - timedelta(hours=1))
 
     assert standing(away, NOW).command == "tltw doctor --integration default"
     assert standing(replace(WELL, dead=1), NOW).command == ""

@@ -18,8 +18,8 @@ from redis.commands.core import Script
 
 from config.keys import CLOCK_TICKED, NEXT_DUE, IntegrationKeys
 from workers.ledger.records import (
-    Account,
     Activity,
+    Books,
     Causes,
     Claim,
     DeadLetter,
@@ -30,7 +30,7 @@ from workers.ledger.records import (
     Standing,
     Story,
     SubjectState,
-    account_from,
+    books_from,
     from_letters,
     from_ms,
     past_from,
@@ -350,12 +350,12 @@ class Ledger:
             for subject, record, due_at, held in zip(subjects, found[::3], found[1::3], found[2::3], strict=True)
         ]
 
-    def account(self) -> Account:
+    def books(self) -> Books:
         """The books, read at one instant."""
         pipeline = self._store.pipeline(transaction=True)
         pipeline.hgetall(self.keys.counts)
         pipeline.zcard(self.keys.due)
-        return account_from(*pipeline.execute())
+        return books_from(*pipeline.execute())
 
     def counts(self) -> dict[str, int]:
         """Every counter, including those by reason (`skipped:auto_update_off`)."""

@@ -232,8 +232,8 @@ ACTIVE = Standing("active", "", None)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """The ledger's books (promise P5): every accepted event is somewhere."""
+class Books:
+    """Where every accepted event is (promise P5)."""
 
     accepted: int
     synced: int
@@ -250,10 +250,10 @@ class Account:
         return self.accepted == ended + self.pending
 
 
-def account_from(counts: Mapping[bytes, bytes], pending: int) -> Account:
+def books_from(counts: Mapping[bytes, bytes], pending: int) -> Books:
     """The books of the ledger's counters and of how much is due."""
     names = ("accepted", "synced", "unchanged", "coalesced", "skipped", "gone", "dead")
-    return Account(**{name: int(counts.get(name.encode(), 0)) for name in names}, pending=pending)
+    return Books(**{name: int(counts.get(name.encode(), 0)) for name in names}, pending=pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,7 @@ class Glance:
     """One integration at a glance. `customers`: how many were brought over and are not gone; `changed`: when the last one was."""
 
     survey: Survey
-    account: Account
+    books: Books
     held: int
     customers: int
     changed: datetime | None

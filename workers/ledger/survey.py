@@ -8,7 +8,7 @@ from redis.client import Pipeline
 
 from config.keys import IntegrationKeys
 from workers.ledger.ledger import APIS, Scripts
-from workers.ledger.records import Glance, Standing, Survey, WebhookDay, account_from, from_ms
+from workers.ledger.records import Glance, Standing, Survey, WebhookDay, books_from, from_ms
 
 # What one look at an integration may cost: records read, and integrations per round trip.
 SURVEYED_OWED, SURVEYED_DEAD, SURVEYED_AT_ONCE = 500, 100, 50
@@ -56,7 +56,7 @@ def _ask(scripts: Scripts, pipeline: Pipeline, integration: str, *, owed: int, d
 def _glance(integration: str, survey: Any, counts: dict[bytes, bytes], pending: int, held: int) -> Glance:
     return Glance(
         survey=_survey(integration, survey),
-        account=account_from(counts, pending),
+        books=books_from(counts, pending),
         held=held,
         customers=int(counts.get(b"customers", 0)),
         changed=from_ms(counts.get(b"changed")),

@@ -267,7 +267,7 @@ def test_a_worker_is_kept_away_from_the_write_of_an_import_and_writes_afterwards
     assert found[0].outcome == "created"
     assert (town.in_twikey(company) or {})["companyName"] == "Ascensio BV"  # the edit had the last word
     assert overlaps(town.twikey.office.default.writes) == []
-    assert town.ledger.account().adds_up
+    assert town.ledger.books().adds_up
 
 
 def test_after_an_import_the_next_edit_writes_even_what_was_written_before(town: Town, tmp_path: Path) -> None:

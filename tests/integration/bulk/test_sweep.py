@@ -42,7 +42,7 @@ def test_a_sweep_that_finds_nothing_costs_three_calls_and_owes_nothing(town: Tow
     assert (job.state, job.result["marked"], job.result["calls"]) == ("done", 0, 3)
     assert job.done == len(town.account.characters)
     assert town.complete() >= before
-    assert town.ledger.account().accepted == 0
+    assert town.ledger.books().accepted == 0
 
 
 def test_what_was_synced_is_not_marked_again(town: Town) -> None:
@@ -55,7 +55,7 @@ def test_what_was_synced_is_not_marked_again(town: Town) -> None:
     job = town.sweep()
 
     assert job.result["marked"] == 0
-    assert town.ledger.account().accepted == 2
+    assert town.ledger.books().accepted == 2
 
 
 @pytest.mark.parametrize(("kind", "who"), [("company", BAKERY), ("contact", AN)])
@@ -419,5 +419,5 @@ def test_a_death_at_any_round_trip_of_a_sweep_leaves_neither_gaps_nor_doubles(
         job = town.job("sweep")
         assert found == everybody, lives
         assert (job.state, job.done, job.result["contacts"], job.result["companies"]) == ("done", 240, 120, 120)
-        assert town.ledger.account().adds_up
+        assert town.ledger.books().adds_up
     assert deaths > 8

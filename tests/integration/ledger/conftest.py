@@ -48,7 +48,7 @@ def books_add_up(scripts: Scripts) -> Iterator[None]:
     yield
     for key in scripts.store.scan_iter("{tltw:*}:counts"):
         integration = key.decode().removeprefix("{tltw:").removesuffix("}:counts")
-        account = Ledger(scripts, integration).account()
+        account = Ledger(scripts, integration).books()
         assert account.adds_up, (integration, account)
         (glance,) = glances(scripts, [integration])
         assert glance.customers == brought_over(scripts.store, integration)

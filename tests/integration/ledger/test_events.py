@@ -15,7 +15,7 @@ def test_the_first_event_of_a_subject_is_accepted_and_asks_for_a_wake_up(ledger)
 
     assert marked == Marked(accepted=True, wake=True)
     assert ledger.look("contact:1").owed
-    assert ledger.account().pending == 1
+    assert ledger.books().pending == 1
 
 
 def test_further_events_are_folded_into_what_is_owed_already(ledger):
@@ -24,7 +24,7 @@ def test_further_events_are_folded_into_what_is_owed_already(ledger):
     marks = [ledger.mark("contact:1", WEBHOOK) for _ in range(9)]
 
     assert marks == [Marked(accepted=True, wake=False)] * 9
-    account = ledger.account()
+    account = ledger.books()
     assert (account.accepted, account.coalesced, account.pending) == (10, 9, 1)
 
 
@@ -35,7 +35,7 @@ def test_one_run_settles_all_events_that_came_before_it(ledger, claimed):
     answer = ledger.commit(claimed(ledger), Outcome.SYNCED)
 
     assert answer == "settled"
-    assert ledger.account().pending == 0
+    assert ledger.books().pending == 0
     assert not ledger.look("contact:1").owed
 
 
@@ -95,7 +95,7 @@ def test_an_event_id_seen_before_changes_nothing(ledger):
 
     assert again == Marked(accepted=False, duplicate=True)
     assert ledger.look("contact:2") is None
-    assert ledger.account().accepted == 1
+    assert ledger.books().accepted == 1
 
 
 def test_a_seen_event_id_is_forgotten_after_a_day(ledger, store):

@@ -385,7 +385,7 @@ def test_a_dead_letter_keeps_its_story(ledger, claimed):
     assert answer == "dead"
     assert (letter.subject, letter.story) == ("contact:1", story)
     assert ledger.look("contact:1").story == story
-    assert (ledger.account().dead, ledger.account().pending, ledger.counts()["dead:refused"]) == (1, 0, 1)
+    assert (ledger.books().dead, ledger.books().pending, ledger.counts()["dead:refused"]) == (1, 0, 1)
 
 
 def test_dead_letters_are_listed_oldest_first_page_by_page(ledger, claimed):
@@ -455,7 +455,7 @@ def test_replaying_a_dead_letter_many_times_is_one_more_sync(ledger, claimed):
         ledger.mark("contact:1", frozenset({Cause.REPLAY}))
 
     assert ledger.commit(claimed(ledger), Outcome.SYNCED) == "settled"
-    assert ledger.account().synced == 1
+    assert ledger.books().synced == 1
 
 
 def test_an_operator_gives_a_dead_letter_up(ledger, claimed):

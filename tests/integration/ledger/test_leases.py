@@ -292,7 +292,7 @@ def test_work_that_kills_its_worker_again_and_again_becomes_a_dead_letter(ledger
     assert refusal.reason == "kills_worker"
     [letter] = ledger.dead_letters()
     assert (letter.story.reason, letter.story.attempts) == ("kills_worker", KILLS)
-    assert ledger.account().dead == 1
+    assert ledger.books().dead == 1
     assert ledger.claim("contact:1").reason == "settled"
 
 

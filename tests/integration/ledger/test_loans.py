@@ -23,7 +23,7 @@ def test_a_customer_nobody_heard_of_can_be_lent_and_leaves_no_trace(ledger, lent
     assert ledger.give_back(lent) == "mine"
 
     assert ledger.look("contact:1") is None
-    assert ledger.account().accepted == 0
+    assert ledger.books().accepted == 0
 
 
 def test_a_worker_is_refused_while_it_is_lent_and_let_in_at_once_afterwards(ledger, lent):
@@ -46,7 +46,7 @@ def test_an_event_during_a_loan_that_never_comes_back_is_due_at_its_end(ledger, 
 
     ledger.mark("contact:1", WEBHOOK)
 
-    assert ledger.account().pending == 1
+    assert ledger.books().pending == 1
     time.sleep(0.08)
     assert due(ledger.scripts, most=10, share=10).wake == (("acme", "contact:1"),)
     claim = ledger.claim("contact:1")
@@ -79,7 +79,7 @@ def test_what_a_borrower_brought_counts_once_and_moves_no_books(ledger, claimed,
     if known:
         ledger.mark("contact:1", WEBHOOK)
         ledger.commit(claimed(ledger), Outcome.SYNCED, source_updated_at="2026-11-23T10:00:00+00:00")
-    before, books = ledger.look("contact:1"), ledger.account()
+    before, books = ledger.look("contact:1"), ledger.books()
 
     for _ in range(2):
         loan = ledger.borrow("contact:1")
@@ -90,7 +90,7 @@ def test_what_a_borrower_brought_counts_once_and_moves_no_books(ledger, claimed,
     assert ledger.counts()["customers"] == 1
     assert state.synced > (before.synced if before else state.synced - timedelta(hours=1))
     assert state.source_updated_at == f"2026-11-{23 if known else 22}T10:00:00+00:00"
-    assert (state.owed, state.leased_until, ledger.account()) == (False, None, books)
+    assert (state.owed, state.leased_until, ledger.books()) == (False, None, books)
 
 
 def test_what_was_brought_and_is_then_gone_no_longer_counts(ledger, claimed, lent):

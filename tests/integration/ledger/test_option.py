@@ -98,7 +98,7 @@ def test_releasing_twice_is_releasing_once(held):
     held.release_held(10)
 
     assert held.release_held(10) == 0
-    assert held.account().pending == 1
+    assert held.books().pending == 1
 
 
 def test_a_held_dead_letter_comes_back_with_the_release(ledger, claimed):
@@ -176,7 +176,7 @@ def test_work_is_held_while_the_integration_is_not_active_and_resumes(ledger, sc
     assert refusal.reason == f"integration_{state}"
     assert marked.accepted
     assert due(scripts, most=10, share=10).wake == ()
-    assert ledger.account().pending == 2
+    assert ledger.books().pending == 2
     ledger.set_state("active")
     assert due(scripts, most=10, share=10).wake == (("acme", "contact:1"), ("acme", "contact:2"))
     assert claimed(ledger).attempts == 0

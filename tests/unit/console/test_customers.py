@@ -770,7 +770,7 @@ def test_after_adding_the_books_add_up_and_the_next_edit_brings_over_what_teamle
     shop.work(f"company:{company}", Cause.WEBHOOK)
 
     assert (typed, shop.in_twikey[company].profile["companyName"]) == ("Typed by hand", "Bakkerij Tarwe")
-    assert shop.ledger.account().adds_up
+    assert shop.ledger.books().adds_up
 
 
 def test_adding_one_that_nobody_heard_of_leaves_nothing_but_its_story(shop, operator):
@@ -783,7 +783,7 @@ def test_adding_one_that_nobody_heard_of_leaves_nothing_but_its_story(shop, oper
     state = shop.ledger.look(f"company:{company}")
     assert refused is None
     assert (state.owed, state.outcome, state.leased_until, len(state.past)) == (False, "", None, 1)
-    assert shop.ledger.account().accepted == 0
+    assert shop.ledger.books().accepted == 0
 
 
 def opened_before_an_edit(shop, operator):
@@ -804,7 +804,7 @@ def test_a_form_older_than_the_last_edit_is_added_and_the_edit_brought_over_afte
     shop.work(f"company:{company}")
 
     assert (written, shop.in_twikey[company].profile["companyName"]) == ("Bakkerij Tarwe", "Tarwe & Zoon")
-    assert shop.ledger.account().adds_up
+    assert shop.ledger.books().adds_up
 
 
 @pytest.mark.parametrize("seen", ["", "yesterday", "2026-03-01"])
