@@ -24,8 +24,6 @@ from ingress.cli.supervisor import Supervisor
 from sandbox.deployment import Deployment, TookTooLong, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
 
-CALLS_PER_MINUTE = 190
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:

@@ -60,7 +60,6 @@ class Integration:
     clear_empty: bool = False
     create_unknown: bool = True
     extra_event_types: tuple[str, ...] = ()
-    described_by_environment: bool = False
     revision: int = 0
     address_version: int = 0
     old_address_valid: bool = False
@@ -102,7 +101,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("cc_parameter", "TLTW_TWIKEY_CC_PARAMETER", "cc", "Twikey parameter that carries the CC address; off = CC is not sent. Unproven at Twikey, see docs/field-map.md.", parse.parameter),
     Option("default_language", "TLTW_DEFAULT_LANGUAGE", "", "Language of customers whose own is unknown to Twikey.", parse.language),
     Option("default_country", "TLTW_DEFAULT_COUNTRY", "BE", "Country of phone numbers without one.", parse.country),
-    Option("customer_number_prefix", "TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number.", parse.number_prefix),
+    Option("customer_number_prefix", "TLTW_CUSTOMER_NUMBER_PREFIX", "", "Put before the Teamleader id to make the Twikey customer number: letters, digits, dots, hyphens and underscores, a letter or digit first, at most 14.", parse.number_prefix),
     Option("clear_empty", "TLTW_CLEAR_EMPTY", "off", "on: what was emptied in Teamleader is emptied in Twikey. Unproven at Twikey.", parse.switch),
     Option("teamleader_client_id", "", "", "Client id of a Teamleader integration of its own; empty: the deployment's."),
     Option("teamleader_client_secret", "", "", "Client secret that belongs to it.", secret=True),
@@ -143,7 +142,6 @@ def integration_from(
     app: TeamleaderApp,
     *,
     revision: int = 0,
-    described_by_environment: bool = False,
     address_version: int = 0,
     old_address_valid: bool = False,
 ) -> Integration:
@@ -171,7 +169,6 @@ def integration_from(
             calls_per_minute=of["teamleader_calls_per_minute"],
         ),
         twikey=TwikeyConnection(api_url=of["twikey_url"], api_token=of["twikey_key"]),
-        described_by_environment=described_by_environment,
         revision=revision,
         address_version=address_version,
         old_address_valid=old_address_valid,

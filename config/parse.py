@@ -12,7 +12,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 CUSTOMER_NUMBER = "{customerNumber}"
 LANGUAGES = frozenset({"en", "nl", "fr", "de", "es", "it", "pt"})
 INTEGRATION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-# What Teamleader can tell us about beyond what we always listen to (facts/teamleader.md §5, 2026-11-22).
+# What Teamleader can tell us about beyond what we always listen to (event types of webhooks.register in its
+# OpenAPI 1.112, looked up 2026-11-22).
 EXTRA_EVENT_TYPES = ("contact.added", "company.added", "invoice.updated")
 
 
@@ -163,8 +164,9 @@ def parameter(text: str) -> str:
 
 
 def number_prefix(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,14}", text):
-        raise ValueError("letters, digits, dots, hyphens and underscores only, at most 14")
+    """What a customer number may begin with (`mapping.USABLE_NUMBER`); it leaves room for the id of Teamleader, a UUID."""
+    if text and not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,13}", text):
+        raise ValueError("letters, digits, dots, hyphens and underscores only, a letter or digit first, at most 14")
     return text
 
 

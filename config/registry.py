@@ -20,7 +20,7 @@ from config.secrets import Cipher, SecretUnreadable
 # How long a webhook address stays valid after another took its place: deliveries may still be under way.
 OLD_ADDRESS_LIVES = timedelta(days=1)
 # Fields of the hash that are no options.
-SOURCE, ADDRESS_VERSION, ROTATED, KEY_VERSION = "source", "address_version", "rotated", "key_version"
+SOURCE, ADDRESS_VERSION, ROTATED = "source", "address_version", "rotated"
 CREATED, CREATED_BY = "created", "created_by"
 ENVIRONMENT = "environment"
 
@@ -76,6 +76,10 @@ class Registry:
             raise UnknownIntegration(name, self.ids())
         return self.texts(record)
 
+    def is_described_by_environment(self, name: str) -> bool:
+        """Whether the environment described it last. Needs none of its secrets."""
+        return cast(bytes | None, self._store.hget(IntegrationKeys(name).record, SOURCE)) == ENVIRONMENT.encode()
+
     def all(self, known: Mapping[str, Integration]) -> dict[str, Integration]:
         """Every integration that can be read, by name, in three round trips; one that cannot is logged and left out.
 
@@ -114,11 +118,20 @@ class Registry:
     def texts(self, record: Mapping[bytes, bytes]) -> dict[str, str]:
         """The options of a stored record as texts, secrets decrypted; raises `SecretUnreadable`."""
         stored = {name.decode(): value for name, value in record.items()}
-        return {
-            name: self._cipher.decrypt(stored[name]) if option.secret else stored[name].decode()
-            for name, option in BY_NAME.items()
-            if name in stored
-        }
+        return {name: self._text(name, stored[name]) for name in BY_NAME if name in stored}
+
+    def readable_texts(self, record: Mapping[bytes, bytes]) -> tuple[dict[str, str], frozenset[str]]:
+        """As `texts`, but without the secrets that cannot be decrypted; those are named."""
+        found, unreadable = dict[str, str](), set[str]()
+        for name in [name for name in BY_NAME if name.encode() in record]:
+            try:
+                found[name] = self._text(name, record[name.encode()])
+            except SecretUnreadable:
+                unreadable.add(name)
+        return found, frozenset(unreadable)
+
+    def _text(self, option: str, stored: bytes) -> str:
+        return self._cipher.decrypt(stored) if BY_NAME[option].secret else stored.decode()
 
     def _integration(self, name: str, record: Mapping[bytes, bytes], revision: int) -> Integration:
         return integration_from(
@@ -126,7 +139,6 @@ class Registry:
             self.texts(record),
             self._app,
             revision=revision,
-            described_by_environment=record.get(SOURCE.encode()) == ENVIRONMENT.encode(),
             address_version=int(record.get(ADDRESS_VERSION.encode(), 0)),
             old_address_valid=_old_address_valid(record.get(ROTATED.encode())),
         )

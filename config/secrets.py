@@ -1,7 +1,6 @@
 """Encryption of what we must keep but nobody may read: tokens and sessions in Redis."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -19,11 +18,19 @@ class Cipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self.version = sha256(b"tltw/secret-key\0" + keys[0].encode()).hexdigest()[:8]
-        """Names the newest key without revealing it."""
+        self._newest = Fernet(keys[0])
+        self.has_old_keys = len(keys) > 1
 
     def encrypt(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())
+
+    def is_newest(self, stored: bytes) -> bool:
+        """Whether this was encrypted with the newest key, so that the older ones are not needed for it."""
+        try:
+            self._newest.decrypt(stored)
+        except InvalidToken:
+            return False
+        return True
 
     def decrypt(self, stored: bytes) -> str:
         try:

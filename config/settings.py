@@ -83,7 +83,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_CONSOLE_PORT", "8001", "Port of the console. Never the same as the web process: that one is public.", parse.port),
     Variable("TLTW_CONSOLE_PROXIES", "0", "How many proxies in front of the console set X-Forwarded-For and X-Forwarded-Host. 0: these headers are ignored.", parse.count),
     Variable("TLTW_TWIKEY_CUSTOMER_URL", "", "Address of a customer's page in Twikey's web application, with {customerNumber} where the number stands: the console links there. Empty: no link (docs/connect.md says how to find yours).", parse.customer_page),
-    Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder. Empty: files in TLTW_DATA_DIR.", _folder),
+    Variable("TLTW_FILES_DIR", "", "Folder of Shared files and of exports and imports under way. Every process that runs these, and every command that lists them, must see the same folder; no other deployment may use it. Empty: files in TLTW_DATA_DIR.", _folder),
     Variable("TLTW_FILES_KEPT_DAYS", "14", "Days after which a shared file is deleted.", parse.positive),
     Variable("TLTW_TWIKEY_CALLS_PER_MINUTE", "300", "Calls per minute that an import makes at Twikey, which does not publish its limit. Live work is not counted.", parse.positive),
     Variable("TLTW_TEAMLEADER_CLIENT_ID", "", "Client id of your Teamleader integration. Needed to connect accounts."),

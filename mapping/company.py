@@ -22,7 +22,7 @@ def name(company: Company, _: MappingSettings) -> Reading:
 
 
 def email(company: Company, settings: MappingSettings) -> Reading:
-    """The primary address. An invoicing one never takes its place: the article makes it the CC, nothing else.
+    """The primary address. An invoicing one never takes its place: as in Twikey's own integration it becomes the CC, nothing else.
 
     A company with an invoicing address alone is therefore sent with a CC only, and the bookkeeper is told.
     """

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mapping import phone_numbers, twikey, values
-from mapping.customer import MappingSettings, Remark, TwikeyCustomer, Variant
+from mapping.customer import USABLE_NUMBER, MappingSettings, Remark, TwikeyCustomer, Variant
 from mapping.errors import CannotMap, MappingError, Problem
 from mapping.mapper import Kind, map_customer
 from mapping.table import FIELDS_BY_NAME
@@ -54,8 +54,6 @@ _DEFUSED_REMARK = (
 # More names than any file of customers has; each is shown, and not more of it than this.
 MOST_COLUMNS = 200
 _NAME_SHOWN = 60
-# Twikey does not find other numbers again by some of its routes (facts on customer numbers, looked up 2026-11-22).
-_USABLE_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +245,7 @@ def _number_problems(number: str) -> tuple[Problem, ...]:
     if not number:
         sentence = "There is no customer number, so nobody can tell whose row this is."
         return (Problem(NUMBER, "missing", sentence),)
-    if not _USABLE_NUMBER.fullmatch(number):
+    if not USABLE_NUMBER.fullmatch(number):
         sentence = (
             "Twikey's API cannot find this customer number: letters, digits, dots, hyphens and underscores only, "
             "at most 50, and a letter or digit first."

@@ -10,6 +10,9 @@ from datetime import datetime
 
 from mapping import values
 
+# What Twikey finds again as a customer number by all of its routes, as it stands in the address of the call; other
+# characters some do not find, even percent-encoded. Also the rule for rows of files; for the prefix: `config.parse`.
+USABLE_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")
 # The parameters of Twikey that already mean something else than CC.
 RESERVED_PARAMETERS = frozenset(
     {"customerNumber", "companyName", "coc", "vatno", "firstname", "lastname", "email"}
@@ -50,7 +53,10 @@ class TwikeyCustomer:
 
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
-    """The choices of one integration; ValueError for one that could never work, so that it fails at boot."""
+    """The choices of one integration; ValueError for one that could never work, so that it fails at boot.
+
+    A wrong prefix shows with the first number that is made of it (`customer_number`).
+    """
 
     customer_number_prefix: str = ""
     profile: str = ""
@@ -60,8 +66,6 @@ class MappingSettings:
     default_country: str = "BE"
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{0,14}", self.customer_number_prefix):
-            raise ValueError("the customer number prefix takes at most 14 letters, digits, dots, _ and -")
         if not re.fullmatch(r"[0-9]{0,4}", self.profile):
             raise ValueError("the Twikey profile must be its number, of at most four digits")
         if self.default_language and not values.language(self.default_language):

@@ -13,8 +13,8 @@ INTRODUCTION = """\
 <!-- Generated: python -m mapping.field_map > docs/field-map.md -->
 
 Data flows one way, from Teamleader to Twikey. A customer is known in Twikey by its **customer number**: the
-Teamleader id, with the integration's fixed prefix if it has one (letters, digits, `.`, `_` and `-`, at most 50
-together). It is never changed; changing it in Twikey makes a duplicate.
+Teamleader id, with the integration's fixed prefix if it has one (letters, digits, `.`, `_` and `-`, a letter or digit
+first, at most 50 together). It is never changed; changing it in Twikey makes a duplicate.
 
 Texts become one line: line breaks, control characters and repeated spaces turn into single spaces.
 

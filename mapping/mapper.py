@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
 from mapping import company, person, twikey
 from mapping.contact_details import has_invoicing_address
-from mapping.customer import MappingSettings, TwikeyCustomer, Variant
+from mapping.customer import USABLE_NUMBER, MappingSettings, TwikeyCustomer, Variant
 from mapping.errors import CannotMap, Problem
 from mapping.remarks import remark
 from mapping.table import COMPANY_FIELDS, PERSON_FIELDS, Field, Manual, TooLong
@@ -20,8 +19,6 @@ from mapping.teamleader import Company, Contact, Party, read_company, read_conta
 from mapping.values import Reading, cut
 
 Kind = Literal["contact", "company"]
-
-_NUMBER = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
 
 def map_customer(
@@ -48,11 +45,10 @@ def map_customer(
 def customer_number(kind_id: str, prefix: str) -> str:
     """The number under which Twikey knows the customer: its Teamleader id, unchanged, after the prefix.
 
-    It stands in the address of the call, where Twikey was seen not to find percent-encoded characters: letters,
-    digits, dot, underscore and dash only, at most 50. Raises CannotMap otherwise.
+    Raises CannotMap when that is not a `USABLE_NUMBER`.
     """
     number = prefix + kind_id
-    if not kind_id or not _NUMBER.fullmatch(number) or not number.strip("."):
+    if not kind_id or not USABLE_NUMBER.fullmatch(number):
         sentence = "The Teamleader id with the integration's prefix cannot serve as a Twikey customer number."
         raise CannotMap((Problem("customerNumber", "unusable_id", sentence),))
     return number

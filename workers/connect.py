@@ -13,7 +13,9 @@ from typing import Literal, cast
 
 import structlog
 
+from config.integrations import OptionsWrong
 from config.keys import IntegrationKeys, consent
+from config.secrets import SecretUnreadable
 from workers import audit, integrations
 from workers.accounts import account_in, claim_account
 from workers.clients.clock import utc_now
@@ -136,7 +138,10 @@ def take(services: Services, state: str, *, binding: str) -> Consent:
 
 
 def finish(services: Services, wanted: Consent, *, code: str) -> list[Step]:
-    """Does every step and tells how each went; stops at the first that others build on. Raises `redis.RedisError` only."""
+    """Does every step and tells how each went; stops at the first that others build on.
+
+    Raises `redis.RedisError`, or why there is no such integration (any more), as `Services.integration` does.
+    """
     steps = [_consent_and_account(services, wanted, code)]
     if steps[0].ok:
         steps.append(_twikey(services, wanted.integration))
@@ -193,12 +198,18 @@ def rotate_address(services: Services, name: str, *, by: str) -> list[Step]:
 
 
 def remove(services: Services, name: str, *, by: str) -> Removed:
-    """Takes the webhook off at Teamleader, if that can be done, and closes the integration for good."""
+    """Takes the webhook off at Teamleader, if that can be done, and closes the integration for good.
+
+    Raises `UnknownIntegration` or `DescribedByEnvironment`.
+    """
+    integrations.refuse_if_described(services, name)
     try:
         unregister(services, name)
         trouble = ""
     except ApiFailure as failure:
         trouble = failure.sentence
+    except (SecretUnreadable, OptionsWrong) as unreadable:
+        trouble = str(unreadable)
     integrations.remove(services, name, by=by)
     return Removed(trouble)
 
@@ -225,7 +236,7 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
         # Before it is stored: whose it is decides whether we may keep it. Losing it here only means to begin again.
         account = _account_of(services, name, pair)
     except GrantRefused as no:
-        if no.code in ("invalid_client", "unauthorized_client"):
+        if no.code in oauth_protocol.CLIENT_REFUSED:
             return Step("consent", False, CLIENT_REFUSED, "client_refused")
         return Step("consent", False, CODE_REFUSED, "consent_refused")
     except ApiFailure as failure:
@@ -242,7 +253,13 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
             "This Teamleader account is connected to another integration already; one account serves one integration."
         )
         return Step("account", False, sentence, "account_taken")
-    tokens.store(pair)
+    try:
+        tokens.store(pair)
+    except Unavailable as busy:
+        # The code is spent, and looking again would find nothing.
+        return Step("consent", False, f"{busy.sentence}: begin again.", busy.reason)
+    except ApiFailure as failure:
+        return Step("consent", False, failure.sentence, failure.reason)
     return Step("account", True, "Connected to Teamleader.")
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from workers.bulk.append import make_private, sync_folder
 _ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _WORK = "work"
+# How the names begin that we give to files, and to the workspaces of jobs and imports. Nothing else is ever cleared away.
+_FILE, _WORKSPACES = "file_", ("job_", "import_")
 # Not listed, not worked on, and untouched for so long: left behind by a process that died, or by a job that was cancelled.
 _LEFT_BEHIND = timedelta(days=1)
 _CHUNK = 256 * 1024
@@ -162,15 +165,31 @@ class SharedFiles:
             self._clear_left_behind(now, is_alive)
         return expired
 
+    def clear(self) -> None:
+        """Deletes everything of an integration that was removed, listed or not; the folders too, when nothing else is in them."""
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        for path in self._workspaces():
+            shutil.rmtree(path, ignore_errors=True)
+        for folder in (self.folder / _WORK, self.folder):
+            with suppress(OSError):  # not there, or something in it that is not ours
+                folder.rmdir()
+
     def _clear_left_behind(self, now: datetime, is_alive: Callable[[str], bool]) -> None:
         listed = {file.id for file in self.all()}
-        for path in self.folder.iterdir():
-            if path.is_file() and path.name not in listed and _is_older(path, now - _LEFT_BEHIND):
+        for path in self._files():
+            if path.name not in listed and _is_older(path, now - _LEFT_BEHIND):
                 path.unlink(missing_ok=True)
-        work = self.folder / _WORK
-        for path in work.iterdir() if work.exists() else ():
+        for path in self._workspaces():
             if _is_older(path, now - _LEFT_BEHIND) and not is_alive(path.name):
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if path.name.startswith(_FILE) and path.is_file()]
+
+    def _workspaces(self) -> list[Path]:
+        work = self.folder / _WORK
+        return [path for path in work.iterdir() if path.name.startswith(_WORKSPACES)] if work.exists() else []
 
     def _path(self, file_id: str) -> Path:
         return self.folder / _checked(file_id)

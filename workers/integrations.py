@@ -20,7 +20,6 @@ from config.registry import (
     CREATED,
     CREATED_BY,
     ENVIRONMENT,
-    KEY_VERSION,
     ROTATED,
     SOURCE,
     UnknownIntegration,
@@ -71,9 +70,6 @@ def add(services: "Services", name: str, options: Mapping[str, str], *, by: str)
     def write(pipeline: Pipeline, before: Mapping[bytes, bytes]) -> None:
         if before:
             raise AlreadyThere(f"There is an integration named {name!r} already.")
-        keys = IntegrationKeys(name)
-        # A name that was removed leaves a tombstone with state closed: it begins anew.
-        pipeline.delete(keys.options, keys.connection)
         _write_new(services, pipeline, name, given, by=by, state=CONNECTING)
 
     _transaction(services, name, write)
@@ -87,17 +83,22 @@ def change(
 
     Raises `UnknownIntegration`, `DescribedByEnvironment`, `ChangedMeanwhile`, or ValueError (`OptionsWrong`) naming every problem.
     """
-    if described_by_environment(services, services.integration(name)):
-        raise DescribedByEnvironment(f"{name} is described by the environment: change TLTW_… there, and restart.")
-    if fixed := [option for option in options if option in BY_NAME and BY_NAME[option].fixed]:
-        raise ValueError(f"{', '.join(fixed)} cannot be changed here")
+    refuse_if_described(services, name)
     return _change(services, name, _known(options), by=by, revision=revision)
 
 
-def described_by_environment(services: "Services", integration: Integration) -> bool:
+def refuse_if_described(services: "Services", name: str) -> None:
+    """Raises `DescribedByEnvironment`: what is changed or removed here would be as before at the next start."""
+    if described_by_environment(services, name):
+        raise DescribedByEnvironment(
+            f"{name} is described by the environment: change TLTW_… there (or take it out), and restart."
+        )
+
+
+def described_by_environment(services: "Services", name: str) -> bool:
     """Whether the environment still describes it, and would win over any change at the next start."""
     first = services.settings.first
-    return integration.described_by_environment and first is not None and first.id == integration.id
+    return first is not None and first.id == name and services.registry.is_described_by_environment(name)
 
 
 def describe(services: "Services", first: First) -> None:
@@ -156,6 +157,16 @@ def remove(services: "Services", name: str, *, by: str) -> None:
     _transaction(services, name, write)
 
 
+def was_removed(store: "redis.Redis", name: str) -> bool:
+    """Whether an integration of this name was removed from this store, to the end, and none was added since."""
+    keys = IntegrationKeys(name)
+    pipeline = store.pipeline()
+    pipeline.hget(keys.options, "state")
+    pipeline.exists(keys.record)
+    state, exists = pipeline.execute()
+    return bool(state == CLOSED.encode() and not exists)
+
+
 def _change(
     services: "Services", name: str, given: Mapping[str, str], *, by: str, revision: int | None = None
 ) -> list[Change]:
@@ -165,13 +176,17 @@ def _change(
         changes.clear()
         if not record:
             raise UnknownIntegration(name, services.registry.ids())
-        before = services.registry.texts(record)
+        readable, unreadable = services.registry.readable_texts(record)
+        # What a lost key encrypted can be entered anew, one after the other. What is only for the beginning then, too.
+        if by != ENVIRONMENT and (fixed := [one for one in given if BY_NAME[one].fixed and one not in unreadable]):
+            raise ValueError(f"{', '.join(fixed)} cannot be changed here")
+        before = readable | dict.fromkeys(unreadable, HIDDEN)
         after = {**before, **given}
         if problems := _problems_of_options(services, after):
             raise OptionsWrong(problems)
         for option in (BY_NAME[one] for one in given):
             old, new = before.get(option.name, ""), given[option.name]
-            if (old or option.default) != (new or option.default):
+            if option.name in unreadable or (old or option.default) != (new or option.default):
                 changes.append(_shown(option.name, old, new))
                 pipeline.hset(IntegrationKeys(name).record, option.name, _stored(services, option.name, new))
         for one in changes:
@@ -217,12 +232,13 @@ def _write_new(
     services: "Services", pipeline: Pipeline, name: str, given: Mapping[str, str], *, by: str, state: str
 ) -> None:
     keys = IntegrationKeys(name)
+    # A name that was removed leaves a tombstone with state closed: it begins anew.
+    pipeline.delete(keys.options, keys.connection)
     own = {
         SOURCE: ENVIRONMENT if by == ENVIRONMENT else "operator",
         CREATED: round(time.time() * 1000),
         CREATED_BY: by,
         ADDRESS_VERSION: 0,
-        KEY_VERSION: services.cipher.version,
     }
     options = {option: _stored(services, option, text) for option, text in given.items()}
     pipeline.hset(keys.record, mapping=cast(Any, {**own, **options}))
@@ -309,7 +325,6 @@ _JUDGES: Mapping[str, Callable[[Integration], object]] = {
     "cc_parameter": lambda one: MappingSettings(cc_parameter=one.cc_parameter),
     "default_language": lambda one: MappingSettings(default_language=one.default_language),
     "default_country": lambda one: MappingSettings(default_country=one.default_country),
-    "customer_number_prefix": lambda one: MappingSettings(customer_number_prefix=one.customer_number_prefix),
     "twikey_url": lambda one: origin_of(one.twikey.api_url),
 }
 

@@ -1,4 +1,8 @@
-"""What an operator can do: one function per act. The command line and the console call these and nothing else."""
+"""What an operator can do with an integration and a single customer: one function per act, for command line and console alike.
+
+What is left out here has a module of its own: `operations_bulk`, `operations_files`, `operations_find` and so on, and for
+adding, changing, connecting and removing integrations and people `integrations`, `connect` and `operators`.
+"""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence

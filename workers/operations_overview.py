@@ -35,12 +35,11 @@ class Row:
 class Connection:
     """How an integration is connected to Teamleader, as far as the store tells; None: not (yet) or unreadable.
 
-    `renewed`, `ends`: the present access token; an old one is renewed when it is needed. `looked`: at the registration of our
+    `renewed`: when the present access token came; an old one is renewed when it is needed. `looked`: at the registration of our
     webhook; `refused`: the event types that Teamleader does not take.
     """
 
     renewed: datetime | None
-    ends: datetime | None
     looked: datetime | None
     refused: tuple[str, ...] = ()
 
@@ -105,7 +104,6 @@ def _connection(services: Services, token: bytes | None, registration: bytes | N
     looked, *refused = (registration or b"").decode().split() or ["0"]
     return Connection(
         renewed=_moment(pair.obtained_at) if pair else None,
-        ends=_moment(pair.expires_at) if pair else None,
         looked=from_ms(looked),
         refused=tuple(refused),
     )

@@ -1,7 +1,7 @@
 """Keeps our webhook registered at Teamleader: list, compare, repair. Touches only addresses of our own.
 
 `webhooks.register` takes an address and event types and answers nothing; `unregister` removes just the types it names
-(facts/teamleader.md §3.8, 2026-11-22). Both repeat harmlessly.
+(Teamleader's OpenAPI 1.112, looked up 2026-11-22). Both repeat harmlessly.
 """
 
 import time
@@ -17,7 +17,7 @@ from config.keys import IntegrationKeys
 from config.webhook_address import addresses_of, webhook_address
 from workers.alerts.kinds import Kind
 from workers.alerts.raised import raise_alert
-from workers.clients.errors import Refused
+from workers.clients.errors import Refused, Unavailable
 from workers.services import Services
 
 EVENT_TYPES = (
@@ -84,8 +84,8 @@ def register(services: Services, name: str) -> Kept:
     """
     integration = services.integration(name)
     present = address_of(services, integration)
-    call = services.tools(name).teamleader.call
-    listed = _listed(call("webhooks.list", {}))
+    teamleader = services.tools(name).teamleader
+    call, listed = teamleader.call, _listed(teamleader.rows("webhooks.list", {}))
     repair = compare(
         listed,
         present=present,
@@ -115,13 +115,13 @@ def register(services: Services, name: str) -> Kept:
 
 def unregister(services: Services, name: str) -> int:
     """Takes every address of ours off at Teamleader; answers how many. For an integration that is removed."""
-    call = services.tools(name).teamleader.call
-    listed = _listed(call("webhooks.list", {}))
+    teamleader = services.tools(name).teamleader
+    listed = _listed(teamleader.rows("webhooks.list", {}))
     ours = {
         one: types for one, types in listed.items() if one.startswith(addresses_of(services.settings.public_url, name))
     }
     for address, types in ours.items():
-        call("webhooks.unregister", {"url": address, "types": sorted(types)})
+        teamleader.call("webhooks.unregister", {"url": address, "types": sorted(types)})
     return len(ours)
 
 
@@ -154,13 +154,12 @@ def _digest(address: str) -> str:
     return sha256(address.encode()).hexdigest()[:16]
 
 
-def _listed(answer: Mapping[str, object]) -> dict[str, frozenset[str]]:
-    """The event types by address, as `webhooks.list` answers them."""
-    listed = answer.get("data")
-    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+def _listed(rows: Iterable[Mapping[str, object]]) -> dict[str, frozenset[str]]:
+    """The event types by address. Raises `Unavailable` for what cannot be read: it must not count as nothing registered."""
     found: dict[str, frozenset[str]] = {}
-    for entry in entries:
-        address, types = entry.get("url"), entry.get("types")
-        if isinstance(address, str) and isinstance(types, list):
-            found[address] = found.get(address, frozenset()) | {str(one) for one in types}
+    for row in rows:
+        address, types = row.get("url"), row.get("types")
+        if not isinstance(address, str) or not isinstance(types, list):
+            raise Unavailable("teamleader", "Teamleader's answer to webhooks.list holds something that is no webhook")
+        found[address] = found.get(address, frozenset()) | {str(one) for one in types}
     return found

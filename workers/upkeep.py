@@ -1,4 +1,4 @@
-"""What is done for every integration now and then: tokens, the account, the webhook registration, held work.
+"""What is done for every integration now and then: tokens, secrets, the account, the webhook registration, held work.
 
 A few threads share the work fairly, so that integrations whose API hangs do not hold up the others. Nothing here is urgent:
 what is due to be synced is woken by the clock's tick, which never waits for this.
@@ -26,6 +26,7 @@ from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
 from workers.reconnect import hold_for_reconnect
 from workers.registration import register
+from workers.secrets_at_rest import encrypt_anew
 from workers.services import Services
 from workers.sync.failure_policy import RECONNECT_NEEDED
 
@@ -63,6 +64,8 @@ def steps() -> tuple[Step, ...]:
         # Logging in to Twikey is what Twikey throttles most.
         Step("reconnect", timedelta(minutes=10), reconnect),
         Step("files", timedelta(hours=1), expire_files, for_each=False, first_after=timedelta(minutes=1)),
+        # Not at once: a process that is restarted later than the clock cannot read yet what the new key encrypts.
+        Step("secrets", timedelta(days=1), renew_secrets, for_each=False, first_after=timedelta(minutes=2)),
     )
 
 
@@ -196,7 +199,12 @@ def connect_and_register(services: Services, name: str) -> timedelta | None:
 def keep_token_alive(services: Services, name: str) -> None:
     """Renews a token that nobody used for a day."""
     if services.ledger(name).state() == ACTIVE:
-        services.tokens(services.integration(name)).keep_alive()
+        services.tools(name).teamleader.keep_signed_in()
+
+
+def renew_secrets(services: Services, _name: str) -> None:
+    """After a change of `TLTW_SECRET_KEY`: nothing that is kept needs the older key any more."""
+    encrypt_anew(services)
 
 
 def reconnect(services: Services, name: str) -> None:

@@ -12,7 +12,7 @@ from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
 from config.store import clock_problem_here, durability_problems
 from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
-from workers import operations, operations_alerts, operations_bulk
+from workers import operations, operations_alerts, operations_bulk, secrets_at_rest
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
 from workers.integrations import ACTIVE
@@ -48,7 +48,7 @@ class Check:
 def doctor(services: Services, only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
     checks = [Check("settings", True, "All settings are there and well-formed.")]
-    checks += [_store(services), _clock(services), machine_clock(services), _alerts(services)]
+    checks += [_store(services), _clock(services), machine_clock(services), secret_key(services), _alerts(services)]
     names = [chosen(services, only)] if only else services.registry.ids()
     if not names:
         checks.append(Check("integrations", False, "There is no integration yet. Add one: tltw integration add NAME"))
@@ -106,6 +106,28 @@ def _clock(services: Services) -> Check:
 def machine_clock(services: Services) -> Check:
     problem = clock_problem_here(services.store)
     return Check("machine clock", not problem, problem or "This machine and the store agree on the time.")
+
+
+def secret_key(services: Services) -> Check:
+    """Whether every secret is kept under the newest key, so that older ones may be taken out."""
+    kept = secrets_at_rest.look(services)
+    if kept.unreadable:
+        return Check(
+            "secret key",
+            False,
+            f"{kept.unreadable} stored secrets cannot be decrypted with any key of TLTW_SECRET_KEY. Put the key that was "
+            "taken out back behind the new one; if it is lost, see docs/runbook.md, reconnect_needed.",
+        )
+    if kept.older:
+        return Check(
+            "secret key",
+            False,
+            f"{kept.older} secrets are still encrypted with an older key: do not take it out of TLTW_SECRET_KEY yet. "
+            "The clock encrypts them anew within minutes of its start.",
+        )
+    if services.cipher.has_old_keys:
+        return Check("secret key", True, "Every secret is encrypted with the newest key; the older ones may go.")
+    return Check("secret key", True, "Every secret can be read.")
 
 
 def _alerts(services: Services) -> Check:

@@ -246,8 +246,15 @@ def _export_told(job: Job) -> str:
     return (
         f"{told['rows']:,} customers ({told['companies']:,} companies, {told['contacts']:,} persons), "
         f"{told['left_out']:,} left out, {told['remarks']:,} with a remark.\n"
+        f"{_not_read(told.get('refused', 0), told.get('unanswered', 0))}"
         f"{told['name']}: fetch it with: tltw files get {told['file']}"
     )
+
+
+def _not_read(refused: object, unanswered: object) -> str:
+    if not (refused or unanswered):
+        return ""
+    return f"Not read, see problems.csv: {refused:,} refused by Teamleader, {unanswered:,} not answered for in five tries.\n"
 
 
 def _import_told(job: Job) -> str:

@@ -29,6 +29,7 @@ from ingress.cli.shared import (
 from workers import connect as connecting
 from workers import integrations, operations
 from workers.figures import COUNTED, LATER, Hour
+from workers.ledger import glances
 from workers.services import Services
 
 
@@ -324,10 +325,15 @@ def rotate_webhook(services: Services, name: str, as_json: bool) -> None:
 @command
 def remove(services: Services, name: str, yes: bool, as_json: bool) -> None:
     """Remove an integration: its secrets, its ledger and its webhook registration. Customers stay where they are."""
-    view = operations.view(services, name)
+    try:
+        integrations.refuse_if_described(services, name)
+    except integrations.DescribedByEnvironment as described:
+        refuse(str(described), SETTINGS)
+    (glance,) = glances(services.scripts, [name])  # whose secrets cannot be read can be removed as well
     if not yes:
         click.confirm(
-            f"{view.account.pending} owed, {view.dead} dead letters and {view.held} held customers will be forgotten. "
+            f"{glance.account.pending} owed, {glance.survey.dead} dead letters and {glance.held} held customers will be "
+            "forgotten. "
             f"Remove {name}?",
             abort=True,
             err=True,

@@ -46,10 +46,14 @@ class Door:
     def store(self) -> "redis.Redis":
         return self.scripts.store
 
-    def integration(self, name: str) -> Doorplate:
-        """The integration of this name; raises `Refused`. Asked only after a signature held, so nobody can make us look up names."""
+    def integration(self, name: str, *, version: int = 0) -> Doorplate:
+        """The integration of this name; raises `Refused`. Asked only after a signature held, so nobody can make us look up names.
+
+        `version`: of the address that was used. One newer than what we remember makes us look again, for the address was
+        rotated since; a former one does not, so that who still knows it cannot keep the store busy.
+        """
         read_at, known = self._doorplates.get(name, (0.0, None))
-        if known and time.monotonic() - read_at < DOORPLATE_SECONDS:
+        if known and time.monotonic() - read_at < DOORPLATE_SECONDS and version <= max(known.address_versions):
             return known
         found = doorplate(self.store, name)
         if found is None:

@@ -9,7 +9,8 @@ from config.parse import EXTRA_EVENT_TYPES
 from ingress.webhooks.refusals import Reason, Refused
 from workers.ledger import Cause
 
-# Teamleader's ids look like UUIDs but are not always valid ones (facts/teamleader.md §2, 2026-11-22).
+# Teamleader's ids look like UUIDs but are not always valid ones: seen in the
+# answers that its integrations keep as test data (2026-11-22).
 IDENTIFIER = re.compile(r"[0-9a-zA-Z-]{1,64}")
 CUSTOMER_TYPES = ("contact", "company")
 INVOICE_IMPORTED = "invoice.imported"
@@ -65,7 +66,8 @@ class TeamleaderEvent:
 def read_teamleader(body: Mapping[str, Any]) -> TeamleaderEvent:
     """Understands a webhook; raises `Refused` naming the field.
 
-    The form: facts/teamleader.md §4.1 (production integrations, 2026-11-22); Teamleader documents none.
+    Teamleader documents no form; this one is what integrations in production read, for example
+    github.com/viaacode/skryv2teamleader (looked up 2026-11-22).
     """
     type_ = _text(body, "type")
     account = _identifier(_object(body, "account"), "account.id")

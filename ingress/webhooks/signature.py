@@ -43,7 +43,7 @@ class EventSecrets:
     secrets: Sequence[str] = field(repr=False)
 
     def verify(self, raw: bytes, headers: Mapping[str, str]) -> str:
-        """The id of a signed event; raises `Refused`. `headers` are those of `signature_headers`."""
+        """The id of a signed event; raises `Refused`. `headers`: those three, by their names in small letters."""
         if not self.secrets:
             raise Refused(Reason.EVENTS_NOT_CONFIGURED)
         if not all(headers.get(name) for name in (ID, TIMESTAMP, SIGNATURE)):

@@ -32,8 +32,9 @@ def receive(door: Door, name: str, token: str) -> ResponseReturnValue:
     """Takes one webhook in. The token comes first: without it nothing is read and nothing is looked up."""
     if not verify_token(door.webhook_keys, name, token):
         raise Refused(Reason.NOT_FOUND)
-    integration = door.integration(name)
-    if version_of(token) not in integration.address_versions:
+    version = version_of(token)
+    integration = door.integration(name, version=version)
+    if version not in integration.address_versions:
         raise Refused(Reason.NOT_FOUND)
     raw = read_body(request)
     if door.relay:

@@ -1,13 +1,14 @@
 """When importing an invoice, the new customer is automatically created (support article)."""
 
 import json
+import re
 import secrets
 from datetime import UTC, datetime
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from sandbox.deployment import Deployment, wait_for
+from sandbox.deployment import ROOT, Deployment, wait_for
 
 PERSON = {"first_name": "Koen", "last_name": "Dubois", "emails": [{"type": "primary", "email": "koen@example.org"}]}
 
@@ -123,3 +124,19 @@ def test_a_manual_import_creates_its_customer_even_when_the_option_goes_off_mean
     deployment.teamleader.delete("/gates/mid-fetch")
 
     assert wait_for("the customer", lambda: deployment.in_twikey(customer_id))["lastname"] == "Dubois"
+
+
+def test_the_example_of_the_docs_is_taken_in(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    page = (ROOT / "docs" / "connect.md").read_text()
+    (example,) = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    monkeypatch.setenv("TLTW_EVENTS_SECRET", deployment.environment["TLTW_EVENTS_SECRET"])
+    customer_id = deployment.create("contact", **PERSON)
+    invoice_id = booked(deployment, "contact", customer_id)
+
+    example = example.replace("2a39e420-3ba3-4384-8024-fa702ef99c9f", invoice_id)
+    exec(example.replace("https://sync.example.com", deployment.web_url).replace("/bakery", "/default"), {})
+
+    assert capsys.readouterr().out.startswith("202 ")
+    wait_for("the customer in Twikey", lambda: deployment.in_twikey(customer_id))

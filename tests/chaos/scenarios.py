@@ -90,7 +90,7 @@ def kill_redis(system: System, seconds: float) -> None:
 
 
 def kills_and_storms(system: System, seconds: float) -> None:
-    """The schedule that facts/dramatiq-and-faults.md §2.3 measured stock retries with: 60 s of errors at both APIs (5 %), four
+    """The schedule that stock retries were measured with (docs/decisions/0001): 60 s of errors at both APIs (5 %), four
     kills of Redis, three times all its connections cut, eleven storms in which an API does nothing but fail."""
     for side, prefix in (("teamleader", "/co"), ("twikey", "/creditor/customer")):
         for kind in ("status", "reset", "lost_answer"):

@@ -28,7 +28,7 @@ FIELDS = {
     "companyName": "Ascensio & Co",
     "coc": "0537520055",
 }
-# Proven by Twikey's own clients, but not in its document (facts/twikey.md §3.1 and §3.2).
+# Proven by Twikey's own clients, but not in its document.
 UNDOCUMENTED = ("vatno", "cc")
 
 

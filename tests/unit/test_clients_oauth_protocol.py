@@ -82,9 +82,7 @@ def test_a_pair_whose_life_cannot_be_read_is_kept_all_the_same(life: object) -> 
     [
         ({"error": "invalid_grant", "error_description": "revoked"}, "invalid_grant"),
         ({"errors": [{"title": "invalid_grant", "meta": {"hint": "Token has been revoked"}}]}, "invalid_grant"),
-        ({"errors": [{"title": "The refresh token is invalid"}]}, ""),
-        ({"error": {"odd": 1}}, ""),
-        ({}, ""),
+        ({"error": "invalid_client"}, "invalid_client"),
     ],
 )
 def test_a_refused_grant_is_understood_in_both_shapes(status: int, body: object, code: str) -> None:
@@ -94,10 +92,36 @@ def test_a_refused_grant_is_understood_in_both_shapes(status: int, body: object,
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_refusal_in_other_words_of_teamleaders_own_is_one_without_a_code(status: int) -> None:
+    with pytest.raises(GrantRefused) as caught:
+        protocol.read_pair(answer(status, {"errors": [{"title": "The refresh token is invalid"}]}), now=NOW)
+
+    assert caught.value.code == ""
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": "Forbidden"},
+        {"error": "forbidden"},
+        {"error": "temporarily_unavailable"},
+        {"error": {"odd": 1}},
+        {"errors": []},
+    ],
+)
+def test_what_a_gateway_says_is_no_word_about_the_token(status: int, body: object) -> None:
+    with pytest.raises(Unavailable):
+        protocol.read_pair(answer(status, body), now=NOW, refresh="old")
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
         (500, PAIR),
+        (403, {"errors": [{"title": "Forbidden"}]}),
         (400, b"<html>"),
         (403, b"blocked"),
         (404, {}),

@@ -23,7 +23,7 @@ from workers.clients.errors import ApiFailure
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "CHANGELOG.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "CHANGELOG.md", ROOT / "README.md"])
 RUNBOOK = DOCS / "runbook.md"
 SOURCES = [path for package in ("ingress", "mapping", "workers") for path in sorted((ROOT / package).rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "workers").rglob("*.lua"))

@@ -146,6 +146,28 @@ def test_the_senders_of_an_integration_that_is_about_to_be_there_are_asked_to_co
     assert int(response.headers["Retry-After"]) > 0
 
 
+def test_a_new_address_is_taken_at_once_though_the_one_before_was_used_a_moment_ago(house: House):
+    assert house.webhook().status_code == 202
+    rotated = {"address_version": 1, "rotated": round(datetime.now(UTC).timestamp() * 1000)}
+    house.store.hset(house.ledger.keys.record, mapping=rotated)
+
+    answers = [house.webhook(token=token).status_code for token in (webhook_token(KEY, "default", 1), TOKEN)]
+
+    assert answers == [202, 202]
+
+
+def test_whoever_knows_a_former_address_cannot_make_us_look_it_up_each_time(monkeypatch: pytest.MonkeyPatch):
+    house, looked = build(address_version=5), []
+    hmget = house.store.hmget
+    monkeypatch.setattr(house.store, "hmget", lambda *asked: looked.append(asked) or hmget(*asked))
+    former = webhook_token(KEY, "default", 2)
+
+    answers = {house.webhook(token=token).status_code for token in (former, TOKEN) * 5}
+
+    assert answers == {404}
+    assert len(looked) == 1
+
+
 def test_after_a_rotation_the_new_address_and_for_a_day_the_old_one_are_taken():
     yesterday = round((datetime.now(UTC) - timedelta(hours=25)).timestamp() * 1000)
     now = round(datetime.now(UTC).timestamp() * 1000)

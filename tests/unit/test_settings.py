@@ -72,6 +72,14 @@ def test_all_mistakes_are_named_at_once():
     assert all(name in str(wrong.value) for name in mistakes)
 
 
+@pytest.mark.parametrize("prefix", ["-x", ".x", "_", "tl/", "p" * 15])
+def test_a_prefix_that_no_customer_number_may_begin_with_is_refused(prefix):
+    with pytest.raises(settings.SettingsWrong) as wrong:
+        settings.load(GOOD | {"TLTW_CUSTOMER_NUMBER_PREFIX": prefix})
+
+    assert "a letter or digit first" in wrong.value.problems["TLTW_CUSTOMER_NUMBER_PREFIX"]
+
+
 def test_nothing_set_names_every_required_setting():
     with pytest.raises(settings.SettingsWrong) as wrong:
         settings.load({})

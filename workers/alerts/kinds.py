@@ -88,8 +88,8 @@ MEANINGS: Mapping[Kind, Meaning] = {
     Kind.REGISTRATION_LOST: Meaning(
         title="Webhook registration was lost",
         severity="critical",
-        sentence="Teamleader no longer had webhooks of ours that had been registered. They are registered anew; edits made meanwhile did not reach us.",
-        next="Bring customers that were edited meanwhile up to date with: tltw sync. Find out who took the registration away.",
+        sentence="Teamleader no longer had webhooks of ours that had been registered. They are registered anew; edits made meanwhile did not reach us yet.",
+        next="Find out who took the registration away. While automatic updates are on, the next sweep finds the edits of that time, or do it now with: tltw sweep. It does not find who was deleted.",
         counted=("event type", "event types"),
     ),
     Kind.FOREIGN_ACCOUNT: Meaning(

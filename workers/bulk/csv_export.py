@@ -30,6 +30,7 @@ from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.parts import Parts, Written, paths
 from workers.bulk.patience import patiently
+from workers.bulk.unanswered import Tries, given_up
 from workers.bulk.walk import ACTIONS, PAGE_SIZE, Record, Spot
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, NotFound, Throttled
@@ -51,10 +52,12 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class State:
-    """How far an export is: what the workspace commits. `todo`: customers still to be asked for one by one (full)."""
+    """How far an export is: what the workspace commits. `todo`: customers still to be asked for one by one (full), and `tries`
+    how often that was in vain with the first of them."""
 
     spots: dict[str, Any] = field(default_factory=lambda: spots_told(dict.fromkeys(ACTIONS, Spot())))
     todo: list[list[str]] = field(default_factory=list)
+    tries: list[str | int] = field(default_factory=list)
     part: dict[str, int] = field(default_factory=lambda: asdict(Written()))
     problems: int = 0
     contacts: int = 0
@@ -63,6 +66,8 @@ class State:
     remarks: int = 0
     edited: int = 0
     gone: int = 0
+    refused: int = 0
+    unanswered: int = 0
     calls: int = 0
 
     @property
@@ -76,11 +81,11 @@ class State:
 
     @property
     def done(self) -> int:
-        return self.rows + self.left_out + self.gone
+        return self.rows + self.left_out + self.gone + self.refused + self.unanswered
 
     def counts(self) -> dict[str, object]:
         """What people are told."""
-        names = ("contacts", "companies", "left_out", "remarks", "edited", "gone", "calls")
+        names = ("contacts", "companies", "left_out", "remarks", "edited", "gone", "refused", "unanswered", "calls")
         return {"rows": self.rows, **{name: getattr(self, name) for name in names}}
 
 
@@ -224,7 +229,27 @@ class _Work:
                     failure = failure or trouble
                     missing.append(who)
         self.state.todo[:ONES_PER_STEP] = missing
-        return failure
+        return self._go_on_without(failure) if failure else None
+
+    def _go_on_without(self, failure: ApiFailure | redis.RedisError) -> ApiFailure | redis.RedisError | None:
+        """Whom `failure` is about is the first to be asked for; left out when it is refused, or never answered."""
+        if not isinstance(failure, ApiFailure):
+            return failure
+        kind, customer_id = self.state.todo[0]
+        tries = Tries.told(self.state.tries).one_more(f"{kind}:{customer_id}")
+        try:
+            found = given_up(failure, tries, self.tools)
+        except (ApiFailure, redis.RedisError) as outage:
+            return outage
+        if found is None:
+            self.state.tries = tries.as_json()
+            return failure
+        del self.state.todo[0]
+        self.state.refused += found == "refused"
+        self.state.unanswered += found == "unanswered"
+        sentence = f"Not in these files, because it could not be read: {failure.sentence}."
+        self._tell("", "", self._number({"id": customer_id}), [Remark("", found, sentence)])
+        return None
 
     def _take_one(self, kind: str, answer: "Future[Record | None]") -> ApiFailure | redis.RedisError | None:
         try:
@@ -350,6 +375,7 @@ Begun {work.at:%Y-%m-%d %H:%M} UTC, asked for by {work.job.by}
 
 {state.rows:,} rows: {state.companies:,} companies, {state.contacts:,} persons
 {state.left_out:,} customers left out because Twikey could not know them
+{state.refused + state.unanswered:,} customers left out because Teamleader refused them or never answered for them
 {state.remarks:,} rows with a remark
 {state.edited:,} times a customer was edited while the export ran
 {PROBLEMS} lists all of these. It is not for Twikey.

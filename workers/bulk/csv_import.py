@@ -25,19 +25,18 @@ from workers.bulk.import_desk import ImportDesk, ImportRow
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.policy import JobFailed
+from workers.bulk.unanswered import MOST_TRIES
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Refused, Throttled, Unavailable
 from workers.files import NoSuchFile, SharedFiles
 from workers.loans import Loans, NotOurs, borrow
+from workers.sync.compare import differing_fields
 from workers.sync.upsert import NAME_FIELDS, WITHOUT_COMPANY_NAME, may_be_the_name
 
 NAME = "import"
 ROWS_PER_STEP, ROWS_AT_A_TIME = 8, 4
-# A row without a usable answer is tried so often while others are answered.
-MOST_TRIES = 5
 # How often all rows are gone through for those that could not be had: a worker had them, or Twikey did not answer.
 MOST_ROUNDS = 30
-CALLS_PER_ROW = 2.5
 RESULT_COLUMNS = ("file", "line", "customerNumber", "outcome", "what")
 _PAUSED = Throttled("twikey", "Twikey asked us to call less often", until=None)
 
@@ -303,7 +302,7 @@ class _Bring:
                     "refused", "Twikey does not know this customer, and the row has no name to create it with."
                 )
             return Ended("to_create") if self._dry_run else ready
-        differing = differences(row.fields, in_twikey)
+        differing = differing_fields(row.fields, in_twikey)
         if not differing:
             return Ended("unchanged")
         return Ended("to_update", ", ".join(differing)) if self._dry_run else replace(ready, differing=differing)
@@ -354,12 +353,6 @@ def subjects(number: str, prefix: str) -> tuple[str, ...]:
     if found := teamleader_id(number, prefix):
         return (f"contact:{found}", f"company:{found}")
     return (f"number:{number}",)
-
-
-def differences(fields: Mapping[str, str], in_twikey: Mapping[str, object]) -> tuple[str, ...]:
-    """The fields in which Twikey differs. What Twikey does not show cannot be compared and counts as equal."""
-    shown = {"l": in_twikey.get("language"), **in_twikey} if "language" in in_twikey else in_twikey
-    return tuple(name for name, value in fields.items() if name in shown and str(shown[name] or "") != value)
 
 
 def _after(failure: ApiFailure) -> Ended | Later:

@@ -23,6 +23,7 @@ from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.listing import Customers
 from workers.bulk.patience import patiently
+from workers.bulk.unanswered import Tries, given_up
 from workers.bulk.walk import ACTIONS, PAGE_SIZE, moment_of
 from workers.bulk.workspace import Workspace, WorkspaceBusy
 from workers.clients.errors import ApiFailure, NotFound
@@ -32,18 +33,18 @@ from workers.ledger import Cause
 from workers.sync.compare import differences
 
 NAME = "drift"
-FOUND = ("equal", "different", "missing", "unmappable", "gone", "edited")
-TOLD = ("different", "missing", "unmappable")
+FOUND = ("equal", "different", "missing", "unmappable", "refused", "unanswered", "gone", "edited")
+TOLD = ("different", "missing", "unmappable", "refused", "unanswered")
 # Compared per commit, when calls are free: a few seconds of work.
 AT_A_TIME = 10
 OPERATOR = frozenset({Cause.OPERATOR})
 
-Found = Literal["equal", "different", "missing", "unmappable", "gone"]
+Found = Literal["equal", "different", "missing", "unmappable", "refused", "unanswered", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the comparison of one customer gave. `fields`: what differs; `reasons`: why it cannot be sent."""
+    """What the comparison of one customer gave. `fields`: what differs; `reasons`: why it cannot be sent, or was not compared."""
 
     subject: str
     found: Found
@@ -138,10 +139,10 @@ def _compare_some(job: Job, at: Position, tools: BulkTools, desk: Workspace) -> 
     for subject in at.page[:AT_A_TIME]:
         try:
             findings.append(compare(subject, tools, variant))
-        except ApiFailure:
-            if not findings:
-                raise
-            break
+        except ApiFailure as failure:
+            if findings:
+                break
+            findings.append(_not_compared(subject, failure, tools, desk))
         tools.keep()
     more = {name: sum(finding.found == name for finding in findings) for name in FOUND}
     repair = _to_repair(job.parameters, findings, tools)
@@ -150,6 +151,16 @@ def _compare_some(job: Job, at: Position, tools: BulkTools, desk: Workspace) -> 
     lines = [finding.as_json() for finding in told]
     after = replace(at, page=at.page[len(findings) :], repair=repair)
     return replace(_step(job, after, {**more, "calls": len(findings)}), lines=lines)
+
+
+def _not_compared(subject: str, failure: ApiFailure, tools: BulkTools, desk: Workspace) -> Finding:
+    """Goes on without a customer that is refused or never answered. Raises the failure when it is to be tried again."""
+    tries = Tries.told((desk.load() or {}).get("tries", ())).one_more(subject)
+    found = given_up(failure, tries, tools)
+    if found is None:
+        desk.commit({"tries": tries.as_json()})
+        raise failure
+    return Finding(subject, found, reasons=(failure.sentence,))
 
 
 def _repair(job: Job, at: Position, tools: BulkTools) -> Step:

@@ -1,15 +1,17 @@
-"""Clears away shared files that are too old, and what was left behind. The clock does it every hour."""
+"""Clears away shared files that are too old, and what was left behind. The clock does it every hour.
 
-import re
-import shutil
+That this store does not know a folder is no reason to delete it: it may be another deployment's, or the store a wrong or an
+empty one. Of a removed integration the store keeps a tombstone; only that lets its files go.
+"""
+
 from datetime import UTC, datetime
-from pathlib import Path
 
 from config.parse import INTEGRATION_ID
 from workers import audit
 from workers.bulk import csv_export, csv_import, drift
 from workers.bulk.jobs import Jobs
 from workers.files import SharedFiles
+from workers.integrations import was_removed
 from workers.services import Services
 
 ENDED = frozenset({"done", "cancelled"})
@@ -22,8 +24,7 @@ def expire_files(services: Services, _: str = "") -> None:
         working = _at_work(services, integration)
         for file in _files(services, integration).expire(datetime.now(UTC), is_alive=working.__contains__):
             audit.note(services.store, by="service", what="file expired", integration=integration, subject=file.id)
-    if services.settings.files_dir.exists():
-        _clear_removed(services.settings.files_dir, set(services.registry.ids()))
+    _clear_removed(services)
 
 
 def _at_work(services: Services, integration: str) -> set[str]:
@@ -34,10 +35,12 @@ def _at_work(services: Services, integration: str) -> set[str]:
     return {job.run for job in alive} | named
 
 
-def _clear_removed(folder: Path, known: set[str]) -> None:
-    for path in folder.iterdir():
-        if path.is_dir() and re.fullmatch(INTEGRATION_ID, path.name) and path.name not in known:
-            shutil.rmtree(path, ignore_errors=True)
+def _clear_removed(services: Services) -> None:
+    """Done every hour, not by the removal: that may run on another machine, or die before it comes to the files."""
+    folder = services.settings.files_dir
+    for path in folder.iterdir() if folder.exists() else ():
+        if INTEGRATION_ID.fullmatch(path.name) and was_removed(services.store, path.name):
+            _files(services, path.name).clear()
 
 
 def _files(services: Services, integration: str) -> SharedFiles:

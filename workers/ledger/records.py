@@ -35,7 +35,6 @@ class Outcome(enum.StrEnum):
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     GONE = "gone"
-    DEAD = "dead"
 
 
 def to_letters(causes: Causes) -> str:

@@ -19,11 +19,18 @@ def differences(customer: TwikeyCustomer, in_twikey: Mapping[str, object] | None
     """The fields in which Twikey differs from what we would send. Fields that Twikey does not show are left out."""
     if in_twikey is None:
         return tuple(Difference(field, None, value) for field, value in customer.fields.items())
-    shown = {name: shown_by_twikey(name, in_twikey) for name in customer.fields if is_shown(name, in_twikey)}
     return tuple(
-        Difference(field, shown[field], customer.fields[field])
-        for field in shown
-        if (shown[field] or "") != customer.fields[field]
+        Difference(field, shown_by_twikey(field, in_twikey), customer.fields[field])
+        for field in differing_fields(customer.fields, in_twikey)
+    )
+
+
+def differing_fields(fields: Mapping[str, str], in_twikey: Mapping[str, object]) -> tuple[str, ...]:
+    """The names of these fields in which Twikey differs. What Twikey does not show cannot be compared and counts as equal."""
+    return tuple(
+        name
+        for name, value in fields.items()
+        if is_shown(name, in_twikey) and (shown_by_twikey(name, in_twikey) or "") != value
     )
 
 
@@ -33,7 +40,7 @@ def is_shown(field: str, in_twikey: Mapping[str, object]) -> bool:
 
 
 def shown_by_twikey(field: str, in_twikey: Mapping[str, object]) -> str | None:
-    """What Twikey has in a field; None for nothing. The language goes by two names (facts/twikey.md §3.1)."""
+    """What Twikey has in a field; None for nothing. The language goes by two names: `l`, `language` or both."""
     value = in_twikey.get(field)
     if value is None and field == "l":
         value = in_twikey.get("language")

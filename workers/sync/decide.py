@@ -1,4 +1,16 @@
-"""Decides what may be done for a subject, from why it is owed and what the integration allows. Pure."""
+"""Decides what may be done for a subject, from why it is owed and what the integration allows. Pure.
+
+| why it is owed                        | auto-update on                                | auto-update off                               |
+|---------------------------------------|-----------------------------------------------|-----------------------------------------------|
+| an operator: refresh, add, replay     | full update, also when nothing seems changed  | the same, without CC and invoicing address    |
+| edited or added in Teamleader, sweep  | full update; creates, unless *update only*    | skipped; held for the day it is switched on   |
+| deleted in Teamleader                 | as edited: what is gone there ends as `gone`  | looked at whether it is gone; writes nothing  |
+| invoice booked, or imported by itself | full update; creates always                   | skipped and held                              |
+| invoice imported by hand              | full update; creates always                   | creates; leaves alone whom Twikey knows       |
+
+The option is looked at when the event arrives and once more immediately before the write. In Twikey nobody is ever deleted.
+An `account.deactivated` or `account.deleted` is not decided here: it pauses the integration when it arrives.
+"""
 
 from dataclasses import dataclass
 
@@ -35,13 +47,13 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class LookOnly:
-    """Find out whether the customer still exists at Teamleader; write nothing (design §5, `*.deleted` while off)."""
+    """Find out whether the customer still exists at Teamleader; write nothing."""
 
 
 def decide(causes: Causes, *, auto_update: bool, create_unknown: bool) -> Plan | Skip | LookOnly:
-    """What the table in design §5 says. Operators come first: what they ask for runs whatever the option says."""
+    """What the table above says of a customer. Operators come first: what they ask for runs whatever the option says."""
     if causes & {Cause.OPERATOR, Cause.REPLAY}:
-        # The article: without automatic updates neither CC nor a changed invoicing address is carried over.
+        # As in Twikey's own integration: without automatic updates neither CC nor a changed invoicing address is carried over.
         return Plan(Variant.FULL if auto_update else Variant.MANUAL, gated=False, always_write=True)
     if auto_update:
         invoiced = bool(causes & {Cause.INVOICE, Cause.INVOICE_MANUAL})

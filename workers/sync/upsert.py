@@ -1,4 +1,7 @@
-"""Brings one customer into Twikey: update it, else create it (design §8). Asks before every call whether it still may."""
+"""Brings one customer into Twikey: update it, else create it. Asks before every call whether it still may.
+
+The update (PATCH) goes first, as creating (PUT) replaces a customer whole: one that exists is never created.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,8 +15,8 @@ from workers.sync.decide import Plan, Skip
 UNKNOWN_IN_TWIKEY = "unknown_in_twikey"
 ALREADY_KNOWN = "already_known"
 WITHOUT_COMPANY_NAME = "without_company_name"
-# What Twikey refuses to change once a customer has signed: seen in its own Business Central connector, which
-# then sends everything else (facts/twikey.md §3.1).
+# What Twikey refuses to change once a customer has signed: seen in its own Business Central connector, which then sends
+# everything else (github.com/twikey/msbusinesscentral, SCA.TWI.TwikeyMgt.al, looked up 2026-11-22).
 NAME_FIELDS = frozenset({"companyName", "coc"})
 
 

@@ -42,7 +42,7 @@ def save(here: Here, integration: Integration) -> Answer:
 @pages.post("/integrations/<integration>/remove", needs=Role.ADMIN)
 def remove(here: Here, integration: Integration) -> Answer:
     """For good; whoever does it types the name, so that no slip of the mouse does."""
-    if integrations.described_by_environment(here.services, integration):
+    if integrations.described_by_environment(here.services, integration.id):
         # It would be there again at the next start.
         return show(here, integration, status=409)
     if request.form.get("confirm", "").strip() != integration.id:
@@ -82,7 +82,7 @@ def show(
         group: options.fields(names, texts, words=here.words, problems=problems, typed=typed, compare=changed_meanwhile)
         for group, names in options.GROUPS.items()
     }
-    from_environment = integrations.described_by_environment(here.services, integration)
+    from_environment = integrations.described_by_environment(here.services, integration.id)
     return here.page(
         "settings.html",
         status=status,

@@ -209,6 +209,43 @@ def test_what_was_compared_counts_when_the_next_one_fails(differing: Town) -> No
 
 
 @FEW
+@pytest.mark.parametrize("prefix", ["/companies.info", "/creditor/customer"])
+def test_one_customer_that_is_never_answered_for_is_reported_and_the_others_compared(
+    differing: Town, prefix: str
+) -> None:
+    side = differing.teamleader if prefix == "/companies.info" else differing.twikey
+    side.faults.add(Fault("status", status=500, prefix=prefix, customer=TWO.id))
+    start(differing, repair=True)
+
+    job = differing.run("drift", most=20)
+
+    assert (job.state, job.result["unanswered"], job.done, job.result["repaired"]) == ("done", 1, 5, 2)
+    assert next(row for row in as_csv(differing) if row["customer"] == f"company:{TWO.id}")["found"] == "unanswered"
+    assert "HTTP 500" in found(differing)[TWO.id]["reasons"][0]
+    assert side.faults.listed()[0].hits >= 5
+
+
+@FEW
+def test_one_customer_that_is_refused_is_reported_and_the_others_compared(differing: Town) -> None:
+    differing.teamleader.faults.add(Fault("status", status=403, prefix="/companies.info", customer=TWO.id))
+    start(differing)
+
+    job = differing.run("drift", most=20)
+
+    assert (job.state, job.result["refused"], job.result["missing"]) == ("done", 1, 2)
+
+
+@FEW
+def test_during_an_outage_nobody_is_given_up(differing: Town) -> None:
+    differing.teamleader.faults.add(Fault("status", status=500, count=30))
+    start(differing)
+
+    job = differing.run("drift")
+
+    assert (job.state, job.result["unanswered"], job.done) == ("done", 0, 5)
+
+
+@FEW
 def test_the_report_is_among_the_shared_files_as_csv_and_json(differing: Town) -> None:
     start(differing)
     job = differing.run("drift")

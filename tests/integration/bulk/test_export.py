@@ -320,6 +320,29 @@ def test_an_error_is_not_the_end_of_the_list(town: Town) -> None:
     assert sorted(row["customerNumber"] for row in rows(export(town))) == everybody(town)
 
 
+@pytest.mark.parametrize(("status", "found"), [(500, "unanswered"), (403, "refused")])
+def test_one_customer_that_cannot_be_read_is_named_and_the_others_exported(town: Town, status: int, found: str) -> None:
+    one = character("company-2").id
+    town.teamleader.faults.add(Fault("status", prefix="/companies.info", customer=one, status=status))
+
+    contents = export(town, full=True)
+
+    assert sorted([*(row["customerNumber"] for row in rows(contents)), one]) == everybody(town)
+    assert [row["customerNumber"] for row in problems(contents) if "could not be read" in row["what"]] == [one]
+    assert town.job("export").result[found] == 1
+    assert "1 customers left out because Teamleader refused" in contents["summary.txt"].decode()
+
+
+def test_a_full_export_gives_nobody_up_during_an_outage(town: Town) -> None:
+    start(town, full=True)
+    Runner(town.services).run_once()
+    town.teamleader.faults.add(Fault("status", status=503, count=40))
+
+    contents = opened(town)
+
+    assert sorted(row["customerNumber"] for row in rows(contents)) == everybody(town)
+
+
 # -- the plan -------------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from mapping import Variant, map_customer
 from mapping.csv_rows import COLUMNS, as_document
 from sandbox.faults import Fault
 from sandbox.teamleader.shapes import customer_in_list
-from sandbox.twikey.creditor import overlaps
+from sandbox.twikey.creditor import Customer, overlaps
 from sandbox.world import CHARACTERS, Character, character
 from tests.integration.bulk.test_export import Died, files, start
 from tests.integration.bulk.town import INTEGRATION, Town
@@ -31,6 +31,13 @@ DESK = "desk_of_the_test"
 @pytest.fixture
 def settings_more() -> dict[str, str]:
     return {"TLTW_TWIKEY_CALLS_PER_MINUTE": "1000000"}
+
+
+class WithoutL(Customer):
+    """Its language is shown as `language` alone."""
+
+    def as_twikey_json(self, cc_parameter: str) -> dict[str, Any]:
+        return super().as_twikey_json(cc_parameter) | {"l": None}
 
 
 def table(*rows: dict[str, str]) -> str:
@@ -115,6 +122,14 @@ def test_importing_the_same_again_writes_nothing(town: Town, tmp_path: Path) -> 
 
     assert {one.outcome for one in again} == {"unchanged"}
     assert len(writes(town)) == before == 20
+
+
+def test_a_language_that_twikey_shows_by_its_other_name_alone_is_the_same_language(town: Town, tmp_path: Path) -> None:
+    town.twikey.office.default.customers["1"] = WithoutL(1, "1", {"lastname": "Peeters", "l": "nl"})
+
+    found = import_(town, tmp_path, {"customerNumber": "1", "lastname": "Peeters", "l": "nl"})
+
+    assert [one.outcome for one in found] == ["unchanged"]
 
 
 def test_a_dry_run_tells_the_plan_and_writes_nothing(town: Town, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.bulk.test_export import files
 from tests.integration.bulk.test_import import table
 from tests.integration.bulk.town import INTEGRATION, Town
-from workers import audit, operations_files
+from workers import audit, integrations, operations_files
 from workers.bulk.csv_files import Unreadable
 from workers.bulk.housekeeping import expire_files
 
@@ -87,8 +87,6 @@ def test_housekeeping_keeps_what_a_job_works_on_and_clears_the_rest(town: Town, 
     started = operations_files.check_import(town.services, INTEGRATION, [path])
     forgotten = operations_files.check_import(town.services, INTEGRATION, [path])
     operations_files.start_import(town.services, INTEGRATION, started, dry_run=False, by="cli:els")
-    removed = town.services.settings.files_dir / "removed-integration"
-    removed.mkdir()
     long_ago = time.time() - 2 * 86_400
     for name in (started.desk, forgotten.desk):
         os.utime(files(town).workspace(name), (long_ago, long_ago))
@@ -96,8 +94,64 @@ def test_housekeeping_keeps_what_a_job_works_on_and_clears_the_rest(town: Town, 
     expire_files(town.services)
 
     assert [path.name for path in (files(town).folder / "work").iterdir()] == [started.desk]
-    assert not removed.exists()
     assert town.run("import").state == "done"
+
+
+def test_the_files_of_a_removed_integration_go_even_when_the_removal_died_before_it(town: Town) -> None:
+    operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    town.run("export")
+    folder = files(town).folder
+    files(town).workspace("job_killed").mkdir(parents=True)
+    integrations.remove(town.services, INTEGRATION, by="cli:els")
+
+    left = [path.name[:5] for path in folder.iterdir()]
+    expire_files(town.services)
+
+    assert sorted(left) == ["file_", "work"]
+    assert not folder.exists()
+
+
+def test_a_folder_that_the_store_does_not_know_is_never_deleted(town: Town) -> None:
+    operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    town.run("export")
+    backups = town.services.settings.files_dir / "backups"
+    backups.mkdir()
+    (backups / "monday.tar").touch()
+    mine = sorted(files(town).folder.iterdir())
+    town.store.flushall()
+
+    expire_files(town.services)
+
+    assert (backups / "monday.tar").exists()
+    assert sorted(files(town).folder.iterdir()) == mine
+
+
+def test_what_others_put_into_a_folder_of_ours_stays(town: Town) -> None:
+    operations_files.start_export(town.services, INTEGRATION, full=False, about=None, by="cli:els")
+    town.run("export")
+    foreign = files(town).folder / "monday.tar"
+    foreign.touch()
+    os.utime(foreign, (0, 0))
+
+    expire_files(town.services)
+    while_it_lives = foreign.exists()
+    integrations.remove(town.services, INTEGRATION, by="cli:els")
+    expire_files(town.services)
+
+    assert while_it_lives
+    assert list(foreign.parent.iterdir()) == [foreign]
+
+
+def test_an_integration_added_again_keeps_its_files(town: Town) -> None:
+    options = {"twikey_url": "https://api.twikey.com/creditor", "twikey_key": "key"}
+    integrations.remove(town.services, INTEGRATION, by="cli:els")
+    integrations.add(town.services, INTEGRATION, options, by="cli:els")
+    desk = files(town).workspace("job_new")
+    desk.mkdir(parents=True)
+
+    expire_files(town.services)
+
+    assert desk.exists()
 
 
 def test_files_expire_by_the_clock_and_that_is_noted(town: Town) -> None:

@@ -27,8 +27,8 @@ def test_contacts_companies_and_invoices_have_their_own_calls(at_teamleader: Any
     contact = next(one.id for one in CHARACTERS if one.kind == "contact")
     invoice = at_teamleader.app.world.default.add_invoice("company", COMPANY)
 
-    assert client.contact(contact)["id"] == contact
-    assert client.company(COMPANY)["id"] == COMPANY
+    assert client.customer("contact", contact)["id"] == contact
+    assert client.customer("company", COMPANY)["id"] == COMPANY
     assert client.invoice(invoice["id"])["invoicee"]["customer"]["id"] == COMPANY
 
 
@@ -48,12 +48,12 @@ def test_any_action_can_be_called(at_teamleader: Any) -> None:
 
 def test_a_record_that_is_gone_is_not_found(at_teamleader: Any) -> None:
     with pytest.raises(NotFound):
-        at_teamleader.client().contact("00000000-0000-0000-0000-000000000000")
+        at_teamleader.client().customer("contact", "00000000-0000-0000-0000-000000000000")
 
 
 def test_an_odd_id_is_sent_nowhere(at_teamleader: Any) -> None:
     with pytest.raises(Refused):
-        at_teamleader.client().contact("../users.me")
+        at_teamleader.client().customer("contact", "../users.me")
 
     assert at_teamleader.app.log.last(5) == []
     assert at_teamleader.counted == 0
@@ -62,19 +62,19 @@ def test_an_odd_id_is_sent_nowhere(at_teamleader: Any) -> None:
 def test_a_call_is_taken_from_the_budget_unless_it_was_reserved(at_teamleader: Any) -> None:
     client = at_teamleader.client()
 
-    client.company(COMPANY, reserved=True)
+    client.customer("company", COMPANY, reserved=True)
     assert at_teamleader.counted == 0
 
-    client.company(COMPANY)
+    client.customer("company", COMPANY)
     assert at_teamleader.counted == 1
 
 
 def test_without_budget_teamleader_is_not_asked(at_teamleader: Any) -> None:
     client = at_teamleader.client(calls_per_minute=1)
-    client.company(COMPANY)
+    client.customer("company", COMPANY)
 
     with pytest.raises(Throttled) as caught:
-        client.company(COMPANY)
+        client.customer("company", COMPANY)
 
     assert caught.value.status is None
     assert at_teamleader.calls("/companies.info") == 1
@@ -82,10 +82,10 @@ def test_without_budget_teamleader_is_not_asked(at_teamleader: Any) -> None:
 
 def test_an_expired_token_is_renewed_and_the_call_replayed_once(at_teamleader: Any) -> None:
     client = at_teamleader.client()
-    client.company(COMPANY, reserved=True)
+    client.customer("company", COMPANY, reserved=True)
     at_teamleader.app.world.tokens.expire_access_tokens(DEFAULT_ACCOUNT)
 
-    data = client.company(COMPANY, reserved=True)
+    data = client.customer("company", COMPANY, reserved=True)
 
     assert data["id"] == COMPANY
     assert at_teamleader.refreshes == 2
@@ -98,7 +98,7 @@ def test_sixteen_calls_with_an_expired_token_refresh_once(at_teamleader: Any, ev
     client.me()
     at_teamleader.app.world.tokens.expire_access_tokens(DEFAULT_ACCOUNT)
 
-    answers = everywhere_at_once(16, lambda: client.company(COMPANY)["id"])
+    answers = everywhere_at_once(16, lambda: client.customer("company", COMPANY)["id"])
 
     assert answers == [COMPANY] * 16
     assert at_teamleader.refreshes == 2
@@ -108,7 +108,7 @@ def test_tokens_that_are_refused_one_after_the_other_need_a_person(at_teamleader
     at_teamleader.app.faults.set("status", prefix="/companies.info", status=401)
 
     with pytest.raises(ReconnectNeeded):
-        at_teamleader.client().company(COMPANY)
+        at_teamleader.client().customer("company", COMPANY)
 
     assert at_teamleader.calls("/companies.info") == 3
     assert at_teamleader.refreshes == 3
@@ -120,7 +120,7 @@ def test_a_process_that_missed_a_renewal_does_not_take_the_next_expiry_for_a_ref
     idle.me()
     for client in (busy, idle):
         at_teamleader.app.world.tokens.expire_access_tokens(DEFAULT_ACCOUNT)
-        assert client.company(COMPANY)["id"] == COMPANY
+        assert client.customer("company", COMPANY)["id"] == COMPANY
 
     assert at_teamleader.refreshes == 3
     assert at_teamleader.app.world.tokens.refused_refreshes == 0
@@ -184,7 +184,7 @@ def test_a_failing_teamleader_is_unavailable(at_teamleader: Any, status: int) ->
     at_teamleader.app.faults.set("status", prefix="/companies", status=status)
 
     with pytest.raises(Unavailable) as caught:
-        at_teamleader.client().company(COMPANY)
+        at_teamleader.client().customer("company", COMPANY)
 
     assert caught.value.status == status
     assert at_teamleader.calls("/companies.info") == 1
@@ -195,14 +195,14 @@ def test_garbage_from_teamleader_is_unavailable(at_teamleader: Any, kind: str) -
     at_teamleader.app.faults.set(kind, prefix="/companies")
 
     with pytest.raises(Unavailable):
-        at_teamleader.client().company(COMPANY)
+        at_teamleader.client().customer("company", COMPANY)
 
 
 def test_a_missing_right_is_refused_and_named(at_teamleader: Any) -> None:
     at_teamleader.app.faults.set("status", prefix="/companies", status=403)
 
     with pytest.raises(Refused, match="scope “companies”"):
-        at_teamleader.client().company(COMPANY)
+        at_teamleader.client().customer("company", COMPANY)
 
 
 def test_a_teamleader_that_is_gone_is_unavailable(at_teamleader: Any) -> None:

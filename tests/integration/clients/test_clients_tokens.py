@@ -31,6 +31,13 @@ def works(at: Any, token: str) -> bool:
     return at.app.world.tokens.account_of(token, at.app.world.clock()) is not None
 
 
+def consented(at: Any) -> TokenPair:
+    """The pair that a person's consent is worth."""
+    world, back = at.app.world, "https://sync.example.com/back"
+    code = world.tokens.issue_code(world.default.id, world.default.client_id, back, world.clock())
+    return at.tokens().exchange(code, back)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not condition():
@@ -40,14 +47,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def refuse_writes_of_the_token(at: Any, monkeypatch: pytest.MonkeyPatch, refused: set[int]) -> None:
     """Makes the store fail these writes of the token: the first is the note, the later ones the new pair."""
-    write, numbers = at.store.set, itertools.count(1)
+    write, numbers = at.store.transaction, itertools.count(1)
 
-    def moody(key: str, *args: Any, **options: Any) -> Any:
-        if key == at.keys.token and next(numbers) in refused:
+    def moody(attempt: Any, *watches: str, **options: Any) -> Any:
+        if at.keys.token in watches and next(numbers) in refused:
             raise redis.ConnectionError("restarting")
-        return write(key, *args, **options)
+        return write(attempt, *watches, **options)
 
-    monkeypatch.setattr(at.store, "set", moody)
+    monkeypatch.setattr(at.store, "transaction", moody)
 
 
 def test_the_configured_refresh_token_starts_the_connection(at_teamleader: Any) -> None:
@@ -210,6 +217,71 @@ def test_the_configured_token_is_not_used_while_the_stored_one_works(at_teamlead
     assert at_teamleader.app.world.tokens.refused_refreshes == 0
 
 
+def test_a_refused_client_destroys_no_token_that_works(at_teamleader: Any) -> None:
+    """The configured refresh token was taken out of the settings after it had started the connection."""
+    at_teamleader.tokens().access_token()
+    good = stored(at_teamleader).refresh
+    connection = replace(at_teamleader.connection, refresh_token="")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    with pytest.raises(ReconnectNeeded, match="client secret"):
+        at_teamleader.tokens(replace(connection, client_secret="wrong")).access_token()
+
+    kept = stored(at_teamleader).refresh
+
+    assert kept == good
+    assert works(at_teamleader, at_teamleader.tokens(connection).access_token())
+
+
+def test_the_configured_token_is_not_used_up_when_only_the_client_is_refused(at_teamleader: Any) -> None:
+    at_teamleader.tokens().access_token()
+    connection = replace(at_teamleader.connection, refresh_token="pasted", client_secret="wrong")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    before = at_teamleader.refreshes
+
+    with pytest.raises(ReconnectNeeded, match="client secret"):
+        at_teamleader.tokens(connection).access_token()
+
+    assert at_teamleader.refreshes == before + 1
+
+
+def test_a_configured_token_that_does_not_work_replaces_nothing(at_teamleader: Any) -> None:
+    world = at_teamleader.app.world
+    at_teamleader.tokens().access_token()
+    good = stored(at_teamleader).refresh
+    world.tokens.revoke_all(world.default.id)
+    at_teamleader.wall.ahead = timedelta(hours=2)
+
+    with pytest.raises(ReconnectNeeded, match="connect again"):
+        at_teamleader.tokens(replace(at_teamleader.connection, refresh_token="mistyped")).access_token()
+
+    assert stored(at_teamleader).refresh == good
+
+
+def test_a_configured_token_whose_answer_was_lost_is_recognised(
+    at_teamleader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, send = at_teamleader.app.world, at_teamleader.http.send
+    at_teamleader.tokens().access_token()
+    world.tokens.revoke_all(world.default.id)
+    world.issue_tokens(world.default, refresh="pasted-by-a-person")
+    connection = replace(at_teamleader.connection, refresh_token="pasted-by-a-person")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+
+    def losing(request: Any) -> Any:
+        answer = send(request)
+        if b"pasted" in request.body:
+            raise Unavailable("teamleader", "the answer was lost")
+        return answer
+
+    monkeypatch.setattr(at_teamleader.http, "send", losing)
+    with pytest.raises(Unavailable):
+        at_teamleader.tokens(connection).access_token()
+    monkeypatch.undo()
+
+    with pytest.raises(ReconnectNeeded, match="answer never arrived"):
+        at_teamleader.tokens(connection).access_token()
+
+
 def test_without_any_token_the_connection_must_be_made(at_teamleader: Any) -> None:
     connection: TeamleaderConnection = replace(at_teamleader.connection, refresh_token="")
 
@@ -260,6 +332,152 @@ def test_a_pair_that_cannot_be_stored_is_never_used(at_teamleader: Any, monkeypa
 
     with pytest.raises(redis.RedisError):
         at_teamleader.tokens().access_token()
+
+
+# -- a pair that the store did not take, or has lost again ---------------------------------------------------------
+
+
+def test_a_pair_that_the_store_did_not_take_is_written_as_soon_as_it_does(
+    at_teamleader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "STORE_PAUSES_SECONDS", (0.01, 0.01))
+    tokens = at_teamleader.tokens()
+    tokens.access_token()
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    refuse_writes_of_the_token(at_teamleader, monkeypatch, {2, 3, 4})
+    with pytest.raises(redis.RedisError):
+        tokens.access_token()
+
+    token = tokens.access_token()
+
+    assert works(at_teamleader, token)
+    assert stored(at_teamleader).access == token
+    assert at_teamleader.app.world.tokens.refused_refreshes == 0
+
+
+def test_so_is_the_very_first_one(at_teamleader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth, "STORE_PAUSES_SECONDS", ())
+    tokens = at_teamleader.tokens()
+    refuse_writes_of_the_token(at_teamleader, monkeypatch, {2})
+    with pytest.raises(redis.RedisError):
+        tokens.access_token()
+
+    assert stored(at_teamleader).access == ""
+    assert works(at_teamleader, tokens.access_token())
+
+
+def test_so_is_one_of_a_refresh_token_that_was_configured_later(
+    at_teamleader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "STORE_PAUSES_SECONDS", ())
+    world = at_teamleader.app.world
+    at_teamleader.tokens().access_token()
+    world.tokens.revoke_all(world.default.id)
+    world.issue_tokens(world.default, refresh="pasted-by-a-person")
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    tokens = at_teamleader.tokens(replace(at_teamleader.connection, refresh_token="pasted-by-a-person"))
+    refuse_writes_of_the_token(at_teamleader, monkeypatch, {3})
+    with pytest.raises(redis.RedisError):
+        tokens.access_token()
+
+    token = tokens.access_token()
+
+    assert works(at_teamleader, token)
+    assert stored(at_teamleader).access == token
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=50), timedelta(hours=2)], ids=["at 80 %", "expired"])
+@pytest.mark.parametrize("lost", ["one", "all"])
+def test_a_pair_that_a_failover_lost_is_written_back_by_who_holds_it(
+    at_teamleader: Any, ahead: timedelta, lost: str
+) -> None:
+    tokens = at_teamleader.tokens()
+    stale = tokens.access_token()
+    older = at_teamleader.store.get(at_teamleader.keys.token)
+    tokens.renew(tokens.renew(stale))
+    at_teamleader.store.delete(at_teamleader.keys.token)
+    if lost == "one":
+        at_teamleader.store.set(at_teamleader.keys.token, older)
+    at_teamleader.wall.ahead = ahead
+
+    token = tokens.access_token()
+
+    assert works(at_teamleader, token)
+    assert stored(at_teamleader).access == token
+    assert at_teamleader.app.world.tokens.refused_refreshes == 0
+
+
+def test_what_a_person_connected_meanwhile_stays(at_teamleader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth, "STORE_PAUSES_SECONDS", ())
+    tokens = at_teamleader.tokens()
+    stale = tokens.access_token()
+    refuse_writes_of_the_token(at_teamleader, monkeypatch, {2})
+    with pytest.raises(redis.RedisError):
+        tokens.renew(stale)
+    at_teamleader.tokens().store(consented(at_teamleader))
+    connected = stored(at_teamleader).access
+
+    token = tokens.renew(stale)
+
+    assert token == connected
+    assert stored(at_teamleader).access == connected
+
+
+def test_a_refresh_under_way_does_not_overwrite_what_a_person_connected_meanwhile(at_teamleader: Any) -> None:
+    tokens = at_teamleader.tokens()
+    stale = tokens.access_token()
+    pair = consented(at_teamleader)
+    gate = at_teamleader.app.gates.set(Gate("refresh", "/oauth2", count=1))
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(tokens.renew, stale)
+        wait_until(lambda: gate.waiting == 1)
+        # Removed and added anew: the lock went away with everything else.
+        at_teamleader.store.delete(at_teamleader.keys.token, at_teamleader.keys.lock("teamleader-token"))
+        at_teamleader.tokens().store(pair)
+        at_teamleader.app.gates.release()
+        answered = under_way.result()
+
+    assert answered == pair.access
+    assert stored(at_teamleader).access == pair.access
+
+
+def test_a_pair_of_a_removed_integration_is_not_brought_back(at_teamleader: Any) -> None:
+    tokens = at_teamleader.tokens()
+    tokens.access_token()
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    at_teamleader.store.hset(at_teamleader.keys.options, "state", "closed")
+    at_teamleader.store.delete(at_teamleader.keys.token)
+
+    with pytest.raises(ReconnectNeeded):
+        tokens.access_token()
+    with pytest.raises(ReconnectNeeded):
+        tokens.store(consented(at_teamleader))
+
+    assert at_teamleader.store.get(at_teamleader.keys.token) is None
+
+
+def test_a_pair_of_a_former_integration_is_not_brought_into_the_one_that_has_its_name_now(at_teamleader: Any) -> None:
+    tokens = at_teamleader.tokens(replace(at_teamleader.connection, refresh_token=""))
+    tokens.store(consented(at_teamleader))
+    tokens.access_token()
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    at_teamleader.store.delete(at_teamleader.keys.token)
+
+    with pytest.raises(ReconnectNeeded, match="not connected yet"):
+        tokens.access_token()
+
+    assert at_teamleader.store.get(at_teamleader.keys.token) is None
+
+
+def test_clocks_that_differ_do_not_bring_an_older_pair_back(at_teamleader: Any) -> None:
+    """The other machine's clock is behind: its pair looks older, though ours was used up to get it."""
+    ahead = at_teamleader.tokens()
+    ahead._now = lambda: at_teamleader.wall() + timedelta(minutes=1)
+    stale = ahead.access_token()
+    newest = at_teamleader.tokens().renew(stale)
+
+    assert ahead.renew(stale) == newest
+    assert stored(at_teamleader).access == newest
 
 
 @pytest.mark.parametrize("kind", ["html", "wrong_type", "truncated", "huge"])

@@ -9,6 +9,8 @@ from config.keys import IntegrationKeys
 from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.integration.integrations.conftest import BACK, BROWSER
 from workers import audit, connect, integrations, operations
+from workers.clients import locks
+from workers.clients.teamleader import oauth
 from workers.ledger import Cause, Claim
 from workers.registration import EVENT_TYPES
 
@@ -79,6 +81,38 @@ def test_a_code_that_was_used_is_refused_in_a_sentence(scene):
 
     assert outcome(steps) == [("consent", False, "consent_refused")]
     assert scene.services.ledger("bakery").state() == "connecting"
+
+
+def test_a_consent_waits_for_somebody_who_is_signing_in_however_long_that_may_take(scene):
+    scene.add()
+    lock = IntegrationKeys("bakery").lock("teamleader-token")
+    scene.services.store.set(lock, "of a process that died", px=500)
+
+    assert outcome(scene.consent("bakery")) == ALL_WELL
+    assert oauth.WAIT_FOR_ANYBODY_SECONDS > locks.LEASE_SECONDS
+
+
+def test_a_consent_that_could_not_be_kept_is_told_in_a_sentence(scene, monkeypatch):
+    monkeypatch.setattr(oauth, "WAIT_FOR_ANYBODY_SECONDS", 0.1, raising=False)
+    scene.add()
+    scene.services.store.set(IntegrationKeys("bakery").lock("teamleader-token"), "somebody")
+
+    (step,) = scene.consent("bakery")
+
+    assert (step.ok, step.reason) == (False, "unavailable")
+    assert "begin again" in step.sentence
+    assert connect.last_look(scene.services, "bakery").steps == (step,)
+
+
+def test_a_consent_for_an_integration_that_was_removed_meanwhile_leaves_nothing_of_it(scene):
+    scene.add()
+    wanted = connect.take(scene.services, scene.begin("bakery"), binding=BROWSER)
+    scene.services.ledger("bakery").set_state("closed")
+
+    steps = connect.finish(scene.services, wanted, code=scene.code())
+
+    assert outcome(steps) == [("consent", False, "reconnect_needed")]
+    assert scene.services.store.get(IntegrationKeys("bakery").token) is None
 
 
 def test_one_teamleader_account_is_connected_once(scene):

@@ -1,9 +1,14 @@
 """The keeper of webhook registrations: repairs what is missing, touches only our own, new before old."""
 
+import json
+
 import pytest
 
+from config.keys import ALERTS_RAISED
 from config.webhook_address import addresses_of, webhook_address
-from workers import integrations
+from workers import connect, integrations
+from workers.clients.errors import Unavailable
+from workers.clients.messages import Answer
 from workers.registration import EVENT_TYPES, address_of, compare, register, unregister
 
 OURS = addresses_of("https://sync.example.com", "bakery")
@@ -96,3 +101,41 @@ def test_another_services_registration_is_never_touched(connected):
     unregister(connected.services, "bakery")
 
     assert registrations(connected) == {"https://elsewhere.example.com/hook": {"contact.updated"}}
+
+
+@pytest.fixture(
+    params=[
+        (204, b""),
+        (200, b"{}"),
+        (200, {"data": None}),
+        (200, {"data": ["https://sync.example.com"]}),
+        (200, {"data": [{"address": "renamed", "types": []}]}),
+        (200, {"data": [{"url": PRESENT, "types": None}]}),
+    ],
+    ids=str,
+)
+def no_list(connected, request, monkeypatch):
+    """Teamleader answers `webhooks.list` with something that is no list of registrations."""
+    (status, body), send = request.param, connected.services.http.send
+    answer = Answer("teamleader", status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+    monkeypatch.setattr(
+        connected.services.http, "send", lambda asked: answer if asked.url.endswith("webhooks.list") else send(asked)
+    )
+
+
+@pytest.mark.usefixtures("no_list")
+def test_an_answer_that_is_no_list_is_no_alarm_and_repairs_nothing(connected):
+    before = dict(registrations(connected))
+
+    with pytest.raises(Unavailable):
+        register(connected.services, "bakery")
+
+    assert registrations(connected) == before
+    assert connected.services.store.hlen(ALERTS_RAISED) == 0
+
+
+@pytest.mark.usefixtures("no_list")
+def test_nobody_is_told_that_the_webhook_was_taken_off_when_that_is_not_known(connected):
+    removed = connect.remove(connected.services, "bakery", by="cli:an")
+
+    assert "webhooks.list" in removed.trouble

@@ -1,5 +1,6 @@
 """Integrations are added, changed and removed; every change is told who made it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from config.integrations import OptionsWrong
 from config.keys import IntegrationKeys
 from config.registry import UnknownIntegration
 from config.settings import First
-from workers import audit, integrations
+from workers import audit, connect, integrations
 from workers.ledger import Cause, Claim
 from workers.ledger.records import Outcome
 
@@ -50,6 +51,7 @@ def test_every_mistake_is_named_at_once_also_what_only_mapping_and_clients_under
     wrong_ones = {
         "profile": "12345",
         "cc_parameter": "email",
+        "customer_number_prefix": "-x",
         "default_country": "ZZ",
         "twikey_url": "https://x:port/creditor",
     }
@@ -127,15 +129,15 @@ def test_what_was_only_for_the_beginning_cannot_be_set_later(scene):
 def test_two_changes_at_once_both_count(scene, monkeypatch):
     """Another process changes the record between our reading and our writing."""
     scene.add(profile="123")
-    texts, raced = scene.services.registry.texts, []
+    readable, raced = scene.services.registry.readable_texts, []
 
     def slowly(record):
         if not raced:
             raced.append(True)
             integrations.change(scene.services, "bakery", {"default_language": "fr"}, by="cli:bo")
-        return texts(record)
+        return readable(record)
 
-    monkeypatch.setattr(scene.services.registry, "texts", slowly)
+    monkeypatch.setattr(scene.services.registry, "readable_texts", slowly)
     integrations.change(scene.services, "bakery", {"profile": "7"}, by="cli:an")
 
     made = scene.services.integration("bakery")
@@ -160,6 +162,44 @@ def test_the_environment_describes_the_first_integration_and_wins_at_each_start(
     assert scene.services.integration("default").profile == "2"
     assert scene.services.ledger("default").state() == "active"
     assert not scene.services.ledger("default").auto_update()  # an operator's choice stays
+
+
+def described(scene, **options):
+    """The services of a process whose environment describes the integration `default`."""
+    needed = {"twikey_url": f"{scene.twikey_url}/creditor", "twikey_key": "key"}
+    first = First(id="default", options=needed | options)
+    services = replace(scene.services, settings=replace(scene.services.settings, first=first))
+    integrations.describe(services, first)
+    return services
+
+
+def test_what_the_environment_describes_is_not_removed_for_it_would_be_back_at_the_next_start(scene):
+    services = described(scene)
+
+    with pytest.raises(integrations.DescribedByEnvironment, match="TLTW_"):
+        connect.remove(services, "default", by="cli:an")
+
+    assert services.ledger("default").state() == "active"
+
+
+def test_once_the_environment_describes_it_no_longer_it_can_be_removed(scene):
+    described(scene)
+
+    connect.remove(scene.services, "default", by="cli:an")
+
+    assert scene.services.registry.ids() == []
+
+
+def test_one_that_was_removed_and_is_described_again_begins_afresh(scene):
+    described(scene)
+    scene.services.ledger("default").set_auto_update(True)
+    integrations.remove(scene.services, "default", by="cli:an")
+
+    services = described(scene, auto_update="off")
+
+    ledger = services.ledger("default")
+    assert (ledger.state(), ledger.auto_update()) == ("active", False)
+    assert not ledger.mark("contact:c-1", frozenset({Cause.WEBHOOK})).closed
 
 
 def test_describing_the_same_again_changes_nothing(scene):
@@ -222,6 +262,16 @@ def test_a_name_may_be_used_again_after_a_removal(scene):
     scene.add()
 
     assert scene.services.ledger("bakery").state() == "connecting"
+
+
+def test_what_the_environment_still_describes_after_a_removal_begins_anew_and_works(scene):
+    first = First(id="default", options={"twikey_url": f"{scene.twikey_url}/creditor", "twikey_key": "key"})
+    integrations.describe(scene.services, first)
+    integrations.remove(scene.services, "default", by="cli:an")
+
+    integrations.describe(scene.services, first)
+
+    assert scene.services.ledger("default").state() == "active"
 
 
 def test_after_a_change_only_the_changed_one_is_read_again(scene, monkeypatch):

@@ -1,4 +1,4 @@
-"""What a customer costs in the store (design §13), measured on real servers: fakeredis does not know."""
+"""What a customer costs in the store measured on real servers: fakeredis does not know."""
 
 import pytest
 

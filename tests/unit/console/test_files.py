@@ -334,7 +334,7 @@ def test_a_dry_run_keeps_the_rows_and_its_counts_are_the_plan(house):
     assert parameters["desk"] != parameters["rows_of"]
     assert f'href="{path}"' in leads.text
     assert "would be created 1" in text
-    assert "refused: see the result file, line by line 3" in text
+    assert "refused, the file says why 3" in text
     assert "Dry run: compare" not in text
 
 

@@ -42,13 +42,7 @@ class TeamleaderClient:
         """The same account, its calls taken from another budget: bulk work gives way to live work."""
         return TeamleaderClient(self._http, self._connection, self._tokens, budget, now=self._now)
 
-    def contact(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002 # Teamleader's own word
-        return self.info("contact", id, reserved=reserved)
-
-    def company(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
-        return self.info("company", id, reserved=reserved)
-
-    def invoice(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
+    def invoice(self, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002 # Teamleader's own word
         return self.info("invoice", id, reserved=reserved)
 
     def customer(self, kind: str, id: str, *, reserved: bool = False) -> dict[str, object]:  # noqa: A002
@@ -82,6 +76,10 @@ class TeamleaderClient:
         except Unauthorized:
             sentence = "Teamleader refuses a token it has just given us: connect again"
             raise ReconnectNeeded("teamleader", sentence, status=401) from None
+
+    def keep_signed_in(self) -> bool:
+        """Renews tokens that nobody used for a day. True when it did."""
+        return self._tokens.keep_alive()
 
     def _send(self, action: str, body: Mapping[str, object], token: str, *, reserved: bool) -> dict[str, object]:
         if not reserved:

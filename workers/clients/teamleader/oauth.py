@@ -1,17 +1,22 @@
 """Keeps one Teamleader connection signed in: one token pair, encrypted in Redis, renewed by one process at a time.
 
 A refresh token works once. So the pair is written before it is used, a note is written before a refresh is begun, and
-whoever is refused looks first whether another process was faster.
+whoever is refused looks first whether another process was faster. A pair that the store did not take or has lost again is
+kept in memory and written back, but only over the one that led to it: never over what a person connected meanwhile, and
+never for an integration that was removed.
 """
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import cast
 
 import redis
 import structlog
+from redis.client import Pipeline
 
 from config.integrations import TeamleaderConnection
 from config.keys import IntegrationKeys
@@ -19,15 +24,17 @@ from config.secrets import Cipher, SecretUnreadable
 from workers.clients.clock import Clock, utc_now
 from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
 from workers.clients.http import Http
-from workers.clients.locks import WAIT_SECONDS, Busy, OneAtATime
+from workers.clients.locks import LEASE_SECONDS, WAIT_SECONDS, Busy, OneAtATime
 from workers.clients.teamleader import oauth_protocol as protocol
-from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
+from workers.clients.teamleader.oauth_protocol import CLIENT_REFUSED, GrantRefused, TokenPair
 
 log = structlog.get_logger()
 IDLE = timedelta(days=1)
 EARLY_TRY_AGAIN = timedelta(minutes=1)
 # Pauses between the tries to store a new pair: the old one is used up, so a Redis that restarts must not cost us both.
 STORE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
+# A person's consent works once as well, so it waits for whoever is at it, also for one who died with the lock in hand.
+WAIT_FOR_ANYBODY_SECONDS = LEASE_SECONDS + 5
 NOBODY = TokenPair(refresh="")
 
 
@@ -50,13 +57,16 @@ class TokenStore:
     ) -> None:
         self._store = store
         self._key = keys.token
+        self._options = keys.options
         self._cipher = cipher
         self._connection = connection
         self._http = http
         self._now = now
-        self._seed = sha256(connection.refresh_token.encode()).hexdigest()[:16]
+        self._seed = _digest(connection.refresh_token)
         self._one = OneAtATime(store, keys.lock("teamleader-token"), "teamleader")
+        # What is handed out, and the newest one known, which the store may not have (yet, or any more).
         self._held = NOBODY
+        self._known = NOBODY
         self._no_early_try_before = datetime.min.replace(tzinfo=UTC)
 
     def access_token(self) -> str:
@@ -81,9 +91,13 @@ class TokenStore:
         return protocol.read_pair(answer, now=self._now(), seed=self._seed)
 
     def store(self, pair: TokenPair) -> None:
-        """Makes this the connection's pair, whatever was there before."""
-        with self._one.in_process(), self._one.everywhere():
-            self._write(replace(pair, seed=self._seed))
+        """Makes this the connection's pair, whatever was there before.
+
+        Raises `Busy`, `redis.RedisError`, or `ReconnectNeeded` for an integration that was removed.
+        """
+        begun = replace(pair, seed=self._seed, descent=_digest(pair.refresh))
+        with self._one.in_process(), self._one.everywhere(wait=WAIT_FOR_ANYBODY_SECONDS):
+            self._write_surely(begun)
 
     def keep_alive(self) -> bool:
         """Renews a pair older than a day, so that a connection nobody uses does not die. True when it did."""
@@ -112,72 +126,121 @@ class TokenStore:
         with self._one.in_process(wait=wait):
             if self._serves_instead(self._held, stale):
                 return self._held
-            self._held = self._read()
-            if self._serves_instead(self._held, stale):
-                return self._held
+            if not self._known.follows(found := self._read()):
+                self._held = self._known = found
+                if self._serves_instead(found, stale):
+                    return found
             with self._one.everywhere(wait=wait):
                 # Read again: while we waited for the lock its holder may have stored a new pair.
-                stored = self._read()
-                self._held = stored if self._serves_instead(stored, stale) else self._refresh(stored)
+                self._known = stored = self._newest()
+                self._held = self._known = stored if self._serves_instead(stored, stale) else self._refresh(stored)
                 return self._held
+
+    def _newest(self) -> TokenPair:
+        """The stored pair, or the one we know to have come of it: then the store lost that one, or never took it."""
+        stored = self._read()
+        if not self._known.follows(stored):
+            return stored
+        log.warning("The store did not have the newest Teamleader token; it is written again.")
+        return self._write_surely(self._known, over=stored)
 
     def _serves_instead(self, pair: TokenPair, stale: str) -> bool:
         return pair.access != stale and pair.is_usable(self._now())
 
     def _refresh(self, stored: TokenPair) -> TokenPair:
+        noted = replace(stored, refreshing_since=self._now().timestamp())
         try:
-            return self._spend(stored)
+            return self._spend(stored, noted=noted)
         except GrantRefused as refused:
             # Our lock may have ended while we waited, and another process been faster.
             after = self._read()
             if after.refresh != stored.refresh and after.is_usable(self._now()):
                 return after
-            if stored.seed == self._seed:
-                interrupted = stored.refreshing_since > 0
-                sentence = _sentence(refused.code, interrupted=interrupted)
-                raise ReconnectNeeded("teamleader", sentence, code=refused.code) from None
-        return self._start_over()
+            # Teamleader's exact word for a dead refresh token is not documented (facts §1): any but one about the client.
+            if refused.code in CLIENT_REFUSED or not self._is_configured_anew(stored):
+                raise _reconnect(refused, interrupted=stored.refreshing_since > 0) from None
+        return self._start_over(stored)
 
-    def _start_over(self) -> TokenPair:
-        """A refresh token was configured after the pair that is now refused."""
+    def _is_configured_anew(self, stored: TokenPair) -> bool:
+        """Whether a person configured a refresh token after this pair. One that was taken out of the settings is none."""
+        return bool(self._connection.refresh_token) and stored.seed != self._seed
+
+    def _start_over(self, stored: TokenPair) -> TokenPair:
+        """Uses the refresh token that was configured later. The refused pair stays until this one has worked."""
         try:
-            return self._spend(self._configured())
+            return self._spend(self._configured(), noted=replace(stored, started_over=self._seed))
         except GrantRefused as refused:
-            raise ReconnectNeeded("teamleader", _sentence(refused.code), code=refused.code) from None
+            raise _reconnect(refused, interrupted=stored.started_over == self._seed) from None
 
-    def _spend(self, pair: TokenPair) -> TokenPair:
-        """Uses the refresh token up. After a crash in here the note tells the next one that it may be used up."""
+    def _spend(self, pair: TokenPair, *, noted: TokenPair) -> TokenPair:
+        """Uses the refresh token of `pair` up. After a crash in here `noted` tells the next one that it may be used up."""
         now = self._now()
-        self._write(replace(pair, refreshing_since=now.timestamp()))
+        there = self._write(noted, over=noted)
+        if there is not noted:
+            return there
         answer = self._http.send(protocol.refresh_request(self._connection, pair.refresh))
         new = protocol.read_pair(answer, now=now, refresh=pair.refresh, seed=pair.seed)
-        self._write_surely(new)
-        return new
+        # Kept here as well: the old one is used up, so this must not be lost when the store does not take it.
+        self._known = replace(new, descent=pair.descent, generation=pair.generation + 1)
+        return self._write_surely(self._known, over=noted)
 
     def _configured(self) -> TokenPair:
-        return TokenPair(refresh=self._connection.refresh_token, seed=self._seed)
+        return TokenPair(refresh=self._connection.refresh_token, seed=self._seed, descent=self._seed)
 
     def _read(self) -> TokenPair:
-        stored = self._store.get(self._key)
+        try:
+            return self._pair(self._store.get(self._key))
+        except SecretUnreadable as error:
+            raise ReconnectNeeded("teamleader", str(error)) from error
+
+    def _pair(self, stored: object) -> TokenPair:
         if stored is None:
             if not self._connection.refresh_token:
                 raise ReconnectNeeded("teamleader", "Teamleader is not connected yet: there is no refresh token")
             return self._configured()
+        return TokenPair.from_json(json.loads(self._cipher.decrypt(_as_bytes(stored))))
+
+    def _write(self, pair: TokenPair, *, over: TokenPair | None = None) -> TokenPair:
+        """Puts the pair into the store and answers the one that is there now.
+
+        `over`: only over this one or another that led to `pair`; what a person or a faster process stored meanwhile stays.
+        Raises `ReconnectNeeded` when the integration was removed meanwhile, also when one of its name was added since.
+        """
+
+        def attempt(pipeline: Pipeline) -> TokenPair:
+            state, stored = pipeline.hget(self._options, "state"), pipeline.get(self._key)
+            pipeline.multi()
+            if cast(bytes | None, state) == b"closed":
+                raise ReconnectNeeded("teamleader", "The integration was removed")
+            if over and (other := self._other_than(over, stored, leading_to=pair)):
+                return other
+            pipeline.set(self._key, self._cipher.encrypt(json.dumps(pair.as_json())))
+            return pair
+
+        written = self._store.transaction(
+            cast(Callable[[Pipeline], None], attempt), self._key, self._options, value_from_callable=True
+        )
+        return cast(TokenPair, written)
+
+    def _other_than(self, expected: TokenPair, stored: object, *, leading_to: TokenPair) -> TokenPair | None:
         try:
-            return TokenPair.from_json(json.loads(self._cipher.decrypt(_as_bytes(stored))))
-        except SecretUnreadable as error:
-            raise ReconnectNeeded("teamleader", str(error)) from error
+            there = self._pair(stored)
+        except SecretUnreadable:
+            # While keys are being rotated: the expected one was encrypted anew, and we do not have that key yet.
+            return None
+        return None if there.refresh == expected.refresh or leading_to.follows(there) else there
 
-    def _write(self, pair: TokenPair) -> None:
-        self._store.set(self._key, self._cipher.encrypt(json.dumps(pair.as_json())))
-
-    def _write_surely(self, pair: TokenPair) -> None:
+    def _write_surely(self, pair: TokenPair, *, over: TokenPair | None = None) -> TokenPair:
         for pause in STORE_PAUSES_SECONDS:
             try:
-                return self._write(pair)
+                return self._write(pair, over=over)
             except redis.RedisError:
                 time.sleep(pause)
-        return self._write(pair)
+        return self._write(pair, over=over)
+
+
+def _digest(refresh_token: str) -> str:
+    return sha256(refresh_token.encode()).hexdigest()[:16]
 
 
 def _as_bytes(stored: object) -> bytes:
@@ -185,8 +248,12 @@ def _as_bytes(stored: object) -> bytes:
     return stored
 
 
-def _sentence(code: str, *, interrupted: bool = False) -> str:
-    if code in ("invalid_client", "unauthorized_client"):
+def _reconnect(refused: GrantRefused, *, interrupted: bool) -> ReconnectNeeded:
+    return ReconnectNeeded("teamleader", _sentence(refused.code, interrupted=interrupted), code=refused.code)
+
+
+def _sentence(code: str, *, interrupted: bool) -> str:
+    if code in CLIENT_REFUSED:
         return "Teamleader does not accept our client id or client secret"
     why = " (a refresh was begun earlier and its answer never arrived)" if interrupted else ""
     return f"Teamleader no longer accepts our refresh token{why}: connect again"

@@ -1,6 +1,6 @@
 """Teamleader's OAuth in bytes: the consent page's address, token requests and what their answers mean. No I/O.
 
-Facts §1 (looked up 2026-11-22): a refresh token works once; each refresh gives a new pair.
+github.com/teamleadercrm/api, src/authentication.apib (looked up 2026-11-22): a refresh token works once; each refresh gives a new pair.
 """
 
 import re
@@ -22,6 +22,9 @@ MARGIN_SECONDS = 60.0
 # What may stand in a header.
 TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 CODE = re.compile(r"[a-z_]{1,40}")
+# All that a token endpoint may say no with: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (looked up 2026-11-26).
+CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
+REFUSALS = CLIENT_REFUSED | {"invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope"}
 
 
 class GrantRefused(Exception):
@@ -38,6 +41,9 @@ class TokenPair:
 
     `refreshing_since`: a refresh with this refresh token was begun and its answer is not in the store, so it may be used up.
     `seed`: digest of the configured refresh token when the pair was stored; another one configured later is new to us.
+    `started_over`: digest of a configured refresh token that was tried in place of this refused one; it may be used up.
+    `descent`: digest of the refresh token that all began with, a person's consent or a configured one; `generation` counts
+    the refreshes since. Clocks of machines differ, so no time tells which of two pairs is the newer one.
     """
 
     refresh: str = field(repr=False)
@@ -46,6 +52,15 @@ class TokenPair:
     expires_at: float = 0.0
     refreshing_since: float = 0.0
     seed: str = ""
+    started_over: str = ""
+    descent: str = ""
+    generation: int = 0
+
+    def follows(self, other: "TokenPair") -> bool:
+        """Whether the other one was used up to get this one, in however many steps."""
+        if self.descent == other.descent:
+            return self.generation > other.generation
+        return bool(self.descent) and self.descent == other.started_over
 
     def is_usable(self, now: datetime) -> bool:
         margin = min(MARGIN_SECONDS, self._life / 10)
@@ -96,7 +111,7 @@ def read_pair(answer: Answer, *, now: datetime, refresh: str = "", seed: str = "
     if answer.status == 429:
         raise throttled(answer, now=now)
     document = answer.json_object()
-    if answer.status in (400, 401, 403) and document is not None:
+    if document is not None and _is_refusal(answer.status, document):
         raise GrantRefused(_code(document))
     new_refresh = (document or {}).get("refresh_token", refresh)
     access = (document or {}).get("access_token")
@@ -118,6 +133,16 @@ def _token_request(connection: TeamleaderConnection, grant: Mapping[str, str]) -
     return Request(
         "teamleader", "POST", f"{connection.auth_url}/oauth2/access_token", headers, urlencode(form).encode()
     )
+
+
+def _is_refusal(status: int, document: Mapping[str, object]) -> bool:
+    """Whether Teamleader itself said no. A gateway's 403 and a server that is not well are not a word about the token.
+
+    How Teamleader words its own `errors` is not documented (facts §1), so with 400 and 401 any of them counts.
+    """
+    if _code(document) in REFUSALS:
+        return status in (400, 401, 403)
+    return status in (400, 401) and "error" not in document and bool(first_error(document)[0])
 
 
 def _code(document: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
 """Teamleader's API in bytes: builds its requests and understands its answers. No I/O.
 
-POST with JSON, https://developer.focus.teamleader.eu; the answers' real shapes are in facts §2 (looked up 2026-11-22).
+POST with JSON: https://developer.focus.teamleader.eu. Of errors its OpenAPI 1.112 says nothing; their shape is that of
+github.com/teamleadercrm/api, src/*.apib (both looked up 2026-11-22).
 The OAuth side is `oauth_protocol`.
 """
 

@@ -18,7 +18,6 @@ from workers.clients.teamleader.protocol import RateLimit
 RESERVE_ONE_IN = 25
 # Fewer calls left than this at Teamleader: somebody else uses the account too, or we counted wrongly.
 FEW_LEFT = 10
-WINDOW = timedelta(seconds=60)
 
 
 class CallBudget:

@@ -1,6 +1,7 @@
 """Twikey's API in bytes: builds its requests and understands its answers. No I/O.
 
-Facts §1 to §3 (looked up 2026-11-22). An error is a code in a header or in the JSON body, mostly with status 400, but
+https://www.twikey.com/api and github.com/twikey/development-kit, docs/openapi.yaml 1.0.3; what these leave open as Twikey's
+own clients (github.com/twikey) do it; all looked up 2026-11-22. An error is a code in a header or in the JSON body, mostly with status 400, but
 seen with 200 as well. Twikey may quote what we sent; `masking` takes that out before anybody reads it.
 """
 
@@ -10,12 +11,11 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from config.integrations import TwikeyConnection
+from mapping import USABLE_NUMBER
 from workers.clients.errors import ApiFailure, CreateUnavailable, Refused, Throttled, Unavailable, UnknownCustomer
 from workers.clients.messages import Answer, Request
 from workers.clients.twikey.masking import mask
 
-# Customer numbers with other characters are not found again by some of Twikey's routes, even percent-encoded.
-NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")
 CODE = re.compile(r"(?:err|error|invalid|register)_[a-z_]{1,60}")
 CODE_NAMES_FIELD = re.compile(r"(?:err_)?(?:invalid|missing|no_such)_([a-z]+)")
 FIELD_OF = {"lang": "l", "language": "l", "number": "customerNumber", "vat": "vatno", "phone": "mobile"}
@@ -152,8 +152,8 @@ def _field(code: str, extra: object, sent: Mapping[str, str]) -> str:
 
 def _address(api_url: str, number: str) -> str:
     """Raises `Refused` before anything odd is sent anywhere."""
-    if not NUMBER.fullmatch(number):
-        sentence = "this customer number is not safe to use: only letters, digits, dots, hyphens and underscores"
+    if not USABLE_NUMBER.fullmatch(number):
+        sentence = "this customer number is not safe to use: only letters, digits, dots, hyphens and underscores, a letter or digit first"
         raise Refused("twikey", sentence, field="customerNumber")
     return f"{api_url}/customer/{number}"
 
