@@ -18,7 +18,8 @@ FAST = ("tests/integration/ledger", "tests/unit/test_ledger_model.py")
 JOBS = ("tests/integration/bulk/test_jobs.py",)
 PACE = ("tests/integration/clients/test_clients_bulk_pace.py",)
 SWEEP = ("tests/unit/test_bulk_decisions.py", "tests/integration/bulk/test_sweep.py")
-CONSOLE = ("tests/unit/console", "tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
+# The quick ones first: a mutant is done with at the first test that fails.
+CONSOLE = ("tests/integration/test_sessions.py", "tests/integration/test_sign_in.py", "tests/unit/console")
 ALERTS = (
     "tests/unit/test_alerts_decide.py",
     "tests/integration/alerts/test_alerts_book.py",
