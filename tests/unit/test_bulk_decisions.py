@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.integrations import OptionsWrong
+from config.secrets import SecretUnreadable
 from workers.bulk.listing import Customers, Invoices, from_json
 from workers.bulk.policy import JobFailed, JobStopped, Stop, UnknownKind, Wait, judge
 from workers.bulk.schedule import Sight, due
@@ -227,6 +229,14 @@ def test_refused_credentials_hold_the_integration_and_an_unknown_kind_waits() ->
     assert isinstance(reconnect, Wait)
     assert isinstance(unknown, Wait)
     assert (reconnect.reconnect, unknown.reason, unknown.reconnect) == ("twikey", "unknown_kind", None)
+
+
+@pytest.mark.parametrize("failure", [SecretUnreadable("x"), OptionsWrong({"twikey_url": "x"})])
+def test_settings_that_this_process_cannot_read_are_waited_for(failure: Exception) -> None:
+    verdict = judge(failure, 0, now=NOON, jitter=0.0)
+
+    assert isinstance(verdict, Wait)
+    assert (verdict.reason, verdict.failed, verdict.reconnect) == ("settings_unreadable", False, None)
 
 
 # -- lists -------------------------------------------------------------------------------------------

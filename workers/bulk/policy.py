@@ -6,6 +6,7 @@
 | 429                                | on at the time it names; no try used up                                    |
 | no usable answer                   | again, full-jitter backoff up to 15 min; a job never gives up on an outage |
 | our credentials are refused        | the integration needs reconnecting; the job waits for that                 |
+| the settings cannot be read here   | waits: this process has an old key, or is of an old release                |
 | there is no reason to go on        | cancelled                                                                  |
 | anything else                      | failed, with a sentence; a person resumes or cancels it                    |
 """
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from config.integrations import OptionsWrong
+from config.secrets import SecretUnreadable
 from mapping import CannotMap
 from workers.clients.errors import ApiFailure, ReconnectNeeded, Throttled, Unavailable
-from workers.sync.failure_policy import INTERNAL, RECONNECT_NEEDED, backoff, pause_after
+from workers.sync.failure_policy import INTERNAL, RECONNECT_NEEDED, SETTINGS_UNREADABLE, backoff, pause_after
 
 # How soon it is looked whether the integration works again.
 LOOK_AGAIN = timedelta(seconds=5)
@@ -73,6 +76,9 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
         case UnknownKind():
             sentence = "The bulk process that runs does not know this kind of job: is it an older version?"
             return Wait("unknown_kind", sentence, LOOK_AGAIN)
+        case SecretUnreadable() | OptionsWrong():
+            sentence = "The bulk process that runs cannot read the settings of the integration: restart it with the TLTW_SECRET_KEY and the release that made the change."
+            return Wait(SETTINGS_UNREADABLE, sentence, LOOK_AGAIN)
         case JobStopped():
             return Stop(failure.reason, failure.sentence, "cancelled")
         case JobFailed() | ApiFailure():

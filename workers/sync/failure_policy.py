@@ -34,6 +34,7 @@ PAUSE_WITHOUT_A_TIME = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=24)
 RECONNECT_NEEDED = "reconnect_needed"
 INTERNAL = "internal_error"
+SETTINGS_UNREADABLE = "settings_unreadable"
 
 
 @dataclass(frozen=True, slots=True)

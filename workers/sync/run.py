@@ -23,14 +23,13 @@ from workers.ledger import Claim, Ledger, Outcome, Refusal
 from workers.ledger.ledger import StillMine
 from workers.reconnect import hold_for_reconnect
 from workers.sync.decide import AUTO_UPDATE_OFF, WITHHELD, LookOnly, Plan, Skip, decide, decide_invoice
-from workers.sync.failure_policy import INTERNAL, judge
+from workers.sync.failure_policy import INTERNAL, SETTINGS_UNREADABLE, judge
 from workers.sync.freshness import seen_until
 from workers.sync.invoice import customer_of
 from workers.sync.upsert import Written, upsert
 
 log = structlog.get_logger()
 BOTH = ("teamleader", "twikey")
-SETTINGS_UNREADABLE = "settings_unreadable"
 # Others may be able to read them, and mostly take the customer up first.
 UNREADABLE_FOR = timedelta(seconds=30)
 
