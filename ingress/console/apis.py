@@ -7,7 +7,7 @@ from datetime import datetime
 from workers.clients.errors import NAMES, ApiFailure, ReconnectNeeded, Throttled
 
 # Reasons with a sentence of their own in words/apis.toml.
-SAID = ("throttled", "slow_down", "unavailable", "reconnect_needed")
+SAID = ("throttled", "slow_down", "unavailable", "reconnect_needed", "settings_unreadable")
 
 
 @dataclass(frozen=True, slots=True)

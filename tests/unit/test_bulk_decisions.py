@@ -14,7 +14,7 @@ from workers.bulk.listing import Customers, Invoices, from_json
 from workers.bulk.policy import JobFailed, JobStopped, Stop, UnknownKind, Wait, judge
 from workers.bulk.schedule import Sight, due
 from workers.bulk.sweep_decide import judge_customer, judge_invoice
-from workers.clients.errors import ReconnectNeeded, Refused, Throttled, Unavailable
+from workers.clients.errors import CredentialsUnreadable, ReconnectNeeded, Refused, Throttled, Unavailable
 from workers.ledger.records import Cause, Story, SubjectState
 from workers.sync.freshness import moment, seen_until
 
@@ -231,7 +231,9 @@ def test_refused_credentials_hold_the_integration_and_an_unknown_kind_waits() ->
     assert (reconnect.reconnect, unknown.reason, unknown.reconnect) == ("twikey", "unknown_kind", None)
 
 
-@pytest.mark.parametrize("failure", [SecretUnreadable("x"), OptionsWrong({"twikey_url": "x"})])
+@pytest.mark.parametrize(
+    "failure", [SecretUnreadable("x"), OptionsWrong({"twikey_url": "x"}), CredentialsUnreadable("teamleader", "x")]
+)
 def test_settings_that_this_process_cannot_read_are_waited_for(failure: Exception) -> None:
     verdict = judge(failure, 0, now=NOON, jitter=0.0)
 

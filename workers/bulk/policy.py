@@ -18,7 +18,7 @@ from typing import Literal
 from config.integrations import OptionsWrong
 from config.secrets import SecretUnreadable
 from mapping import CannotMap
-from workers.clients.errors import ApiFailure, ReconnectNeeded, Throttled, Unavailable
+from workers.clients.errors import ApiFailure, CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
 from workers.sync.failure_policy import INTERNAL, RECONNECT_NEEDED, SETTINGS_UNREADABLE, backoff, pause_after
 
 # How soon it is looked whether the integration works again.
@@ -76,7 +76,7 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
         case UnknownKind():
             sentence = "The bulk process that runs does not know this kind of job: is it an older version?"
             return Wait("unknown_kind", sentence, LOOK_AGAIN)
-        case SecretUnreadable() | OptionsWrong():
+        case SecretUnreadable() | OptionsWrong() | CredentialsUnreadable():
             sentence = "The bulk process that runs cannot read the settings of the integration: restart it with the TLTW_SECRET_KEY and the release that made the change."
             return Wait(SETTINGS_UNREADABLE, sentence, LOOK_AGAIN)
         case JobStopped():

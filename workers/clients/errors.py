@@ -4,6 +4,7 @@ ApiFailure
 ├── Unavailable      no usable answer: network, timeout, 5xx, garbage
 ├── Throttled        429: the API named a time before which it will not serve us
 ├── ReconnectNeeded  our credentials were refused, even after one refresh or login
+├── CredentialsUnreadable  this process cannot decrypt our credentials; others may
 ├── NotFound         Teamleader no longer has it
 ├── UnknownCustomer  Twikey has no customer with this number
 ├── CreateUnavailable  this Twikey account does not let us create customers
@@ -62,6 +63,12 @@ class ReconnectNeeded(ApiFailure):
     """Our credentials no longer work; a person must reconnect. Work is held, not dead."""
 
     reason = "reconnect_needed"
+
+
+class CredentialsUnreadable(ApiFailure):
+    """They were encrypted with a key that this process does not have. Only it has to wait; nobody is disconnected."""
+
+    reason = "settings_unreadable"
 
 
 class NotFound(ApiFailure):

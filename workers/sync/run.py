@@ -16,7 +16,15 @@ from config.integrations import Integration, OptionsWrong
 from config.registry import UnknownIntegration
 from config.secrets import SecretUnreadable
 from mapping import CannotMap, Kind, MappingSettings, TwikeyCustomer, Variant, fingerprint, map_customer
-from workers.clients.errors import ApiFailure, NotFound, ReconnectNeeded, Throttled, Unavailable, may_land_later
+from workers.clients.errors import (
+    ApiFailure,
+    CredentialsUnreadable,
+    NotFound,
+    ReconnectNeeded,
+    Throttled,
+    Unavailable,
+    may_land_later,
+)
 from workers.clients.teamleader.client import TeamleaderClient
 from workers.clients.twikey.client import TwikeyClient
 from workers.ledger import Claim, Ledger, Outcome, Refusal
@@ -97,7 +105,10 @@ def work_on(subject: str, tools: Tools) -> bool | None:
             tools = _as_of(claim, tools)
             end = _invoice(claim, tools) if subject.startswith("invoice:") else _customer(claim, tools, read)
         except NotRenewed as stop:
-            _leave_to_others(stop, claim, tools)
+            _leave_to_others(stop.__cause__, claim, tools)
+            return None
+        except CredentialsUnreadable as unreadable:
+            _leave_to_others(unreadable, claim, tools)
             return None
         except NotMine as stop:
             _walk_away(stop.why, claim, tools)
@@ -229,16 +240,15 @@ def _walk_away(why: StillMine, claim: Claim, tools: Tools) -> None:
         log.info("Another worker took over; this one stops.", reason=why)
 
 
-def _leave_to_others(stop: NotRenewed, claim: Claim, tools: Tools) -> None:
+def _leave_to_others(why: BaseException | None, claim: Claim, tools: Tools) -> None:
     """The customer waits, and no API is paused: only this process may be at fault, with an old key or an old release."""
     tools.ledger.fail(claim, "defer", reason=SETTINGS_UNREADABLE, delay=UNREADABLE_FOR, pauses=False)
-    why = stop.__cause__
     if isinstance(why, UnknownIntegration):
         log.info("The integration was removed meanwhile; this worker stops.")
         return
-    foreseen = isinstance(why, SecretUnreadable | OptionsWrong)
+    foreseen = isinstance(why, SecretUnreadable | OptionsWrong | CredentialsUnreadable)
     log.error(
-        "The settings of the integration were changed and cannot be read here; the customer waits. Restart this process with "
+        "The settings or tokens of the integration were changed and cannot be read here; the customer waits. Restart this process with "
         "the TLTW_SECRET_KEY and the release that made the change.",
         reason=SETTINGS_UNREADABLE,
         problem=str(why) if foreseen else None,

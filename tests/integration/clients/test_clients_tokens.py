@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from config.integrations import TeamleaderConnection
 from config.secrets import Cipher
 from sandbox.gates import Gate
-from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
+from workers.clients.errors import CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
 from workers.clients.teamleader import oauth
 from workers.clients.teamleader.oauth_protocol import GrantRefused, TokenPair
 
@@ -497,11 +497,11 @@ def test_a_throttled_sign_in_names_its_time(at_teamleader: Any) -> None:
     assert caught.value.until is not None
 
 
-def test_a_lost_secret_key_asks_for_a_person(at_teamleader: Any) -> None:
+def test_a_pair_that_another_key_encrypted_is_not_taken_for_a_refused_one(at_teamleader: Any) -> None:
     at_teamleader.tokens().access_token()
     at_teamleader.cipher = Cipher([Fernet.generate_key().decode()])
 
-    with pytest.raises(ReconnectNeeded, match="TLTW_SECRET_KEY"):
+    with pytest.raises(CredentialsUnreadable, match="TLTW_SECRET_KEY"):
         at_teamleader.tokens().access_token()
 
 

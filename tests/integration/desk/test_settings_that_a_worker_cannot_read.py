@@ -8,9 +8,11 @@ from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
 from config.integrations import OptionsWrong
+from config.keys import IntegrationKeys
 from config.settings import load
-from workers import integrations
+from workers import integrations, upkeep
 from workers.ledger import Cause
+from workers.secrets_at_rest import encrypt_anew
 from workers.services import open_services
 from workers.sync.run import work_on
 
@@ -73,6 +75,50 @@ def test_it_waits_a_while_and_no_worker_that_can_read_them_is_kept_from_an_api(w
     assert began + 29 * SECOND < desk.ledger.look(subject).due < ended + 31 * SECOND
     desk.work(subject)
     assert desk.ledger.look(subject).outcome == "synced"
+
+
+@pytest.fixture
+def rotated(desk, subject):
+    """A process with a new key in front of the old one, which encrypted all anew; the settings were not changed."""
+    desk.services.tools("acme").teamleader.me()
+    keys = f"{Fernet.generate_key().decode()},{desk.environment['TLTW_SECRET_KEY']}"
+    services = open_services(load(desk.environment | {"TLTW_SECRET_KEY": keys}))
+    encrypt_anew(services)
+    yield services
+    services.close()
+
+
+def that_forgot_its_token(desk):
+    """The tools of a process that must read the token from the store. It knew the integration before the keys were rotated."""
+    desk.services._tools.clear()
+    return desk.services.tools("acme")
+
+
+def test_tokens_that_only_this_worker_cannot_read_disconnect_nobody(desk, subject, rotated):
+    worker = that_forgot_its_token(desk)
+
+    with capture_logs() as logs:
+        answers = [work_on(subject, worker) for _ in range(OFTEN)]
+
+    state = rotated.ledger("acme").look(subject)
+    assert answers == [None] * OFTEN
+    assert rotated.ledger("acme").state() == "active"
+    assert (state.owed, state.story, state.attempts) == (True, None, 0)
+    assert [(turn.what, turn.reason, turn.times) for turn in state.past] == [("defer", "settings_unreadable", OFTEN)]
+    assert all("TLTW_SECRET_KEY" in line["problem"] for line in logs if line["log_level"] == "error")
+    work_on(subject, rotated.tools("acme"))
+    assert rotated.ledger("acme").look(subject).outcome == "synced"
+
+
+def test_nor_does_the_upkeep_of_such_a_process(desk, subject, rotated):
+    that_forgot_its_token(desk)
+    (keep_alive,) = [step for step in upkeep.steps() if step.do is upkeep.keep_token_alive]
+
+    done = upkeep.attempt(keep_alive, desk.services, "acme")
+
+    assert not done.ok
+    assert rotated.ledger("acme").state() == "active"
+    assert rotated.cipher.is_newest(rotated.store.get(IntegrationKeys("acme").token))
 
 
 def test_an_error_that_nobody_foresaw_is_waited_for_as_well_and_its_text_is_not_told(worker, desk, subject):

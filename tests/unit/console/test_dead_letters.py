@@ -15,7 +15,7 @@ from workers.ledger import Cause
 
 LETTERS = "/integrations/default/dead-letters"
 # Not buried: waited for.
-NEVER_BURIED = {"throttled", "reconnect_needed"}
+NEVER_BURIED = {"throttled", "reconnect_needed", "settings_unreadable"}
 BURIED = {failure.reason for failure in ApiFailure.__subclasses__()} - NEVER_BURIED
 BURIED |= {"cannot_map", "internal_error", "kills_worker", "other"}
 

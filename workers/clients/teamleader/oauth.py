@@ -22,7 +22,7 @@ from config.integrations import TeamleaderConnection
 from config.keys import IntegrationKeys
 from config.secrets import Cipher, SecretUnreadable
 from workers.clients.clock import Clock, utc_now
-from workers.clients.errors import ReconnectNeeded, Throttled, Unavailable
+from workers.clients.errors import CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
 from workers.clients.http import Http
 from workers.clients.locks import LEASE_SECONDS, WAIT_SECONDS, Busy, OneAtATime
 from workers.clients.teamleader import oauth_protocol as protocol
@@ -35,6 +35,10 @@ EARLY_TRY_AGAIN = timedelta(minutes=1)
 STORE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
 # A person's consent works once as well, so it waits for whoever is at it, also for one who died with the lock in hand.
 WAIT_FOR_ANYBODY_SECONDS = LEASE_SECONDS + 5
+UNREADABLE = (
+    "Our Teamleader tokens cannot be decrypted here: restart this process with the TLTW_SECRET_KEY of the others, or put the "
+    "key that was taken out back behind the new one"
+)
 NOBODY = TokenPair(refresh="")
 
 
@@ -81,7 +85,7 @@ class TokenStore:
     def renew(self, stale: str) -> str:
         """A token other than `stale`, which was refused or is over; somebody else may have it already.
 
-        Raises `ReconnectNeeded`, `Unavailable`, `Throttled`, or `redis.RedisError`.
+        Raises `ReconnectNeeded`, `CredentialsUnreadable`, `Unavailable`, `Throttled`, or `redis.RedisError`.
         """
         return self._replace(stale).access
 
@@ -115,7 +119,7 @@ class TokenStore:
             return self._replace(held.access, wait=0).access
         except Busy:
             return held.access
-        except (Unavailable, Throttled, ReconnectNeeded) as failure:
+        except (Unavailable, Throttled, ReconnectNeeded, CredentialsUnreadable) as failure:
             log.warning(
                 "The Teamleader token could not be renewed yet; the old one still works.", reason=failure.reason
             )
@@ -191,7 +195,7 @@ class TokenStore:
         try:
             return self._pair(self._store.get(self._key))
         except SecretUnreadable as error:
-            raise ReconnectNeeded("teamleader", str(error)) from error
+            raise CredentialsUnreadable("teamleader", UNREADABLE) from error
 
     def _pair(self, stored: object) -> TokenPair:
         if stored is None:
