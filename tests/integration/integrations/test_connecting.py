@@ -132,7 +132,7 @@ def test_two_accounts_are_two_integrations(scene):
     scene.add("garage")
 
     assert outcome(scene.consent("bakery")) == ALL_WELL
-    assert outcome(scene.consent("garage", scene.books())) == ALL_WELL
+    assert outcome(scene.consent("garage", scene.account())) == ALL_WELL
 
 
 def test_reconnecting_with_another_account_is_refused_and_the_connection_stays(scene):
@@ -140,7 +140,7 @@ def test_reconnecting_with_another_account_is_refused_and_the_connection_stays(s
     scene.consent("bakery")
     token = scene.services.store.get(IntegrationKeys("bakery").token)
 
-    steps = scene.consent("bakery", scene.books())
+    steps = scene.consent("bakery", scene.account())
 
     assert outcome(steps) == [("account", False, "wrong_account")]
     assert scene.services.store.get(IntegrationKeys("bakery").token) == token
@@ -277,7 +277,7 @@ def test_removing_takes_the_webhook_off_and_says_when_it_could_not(scene):
     scene.add("bakery")
     scene.add("garage")
     scene.consent("bakery")
-    scene.consent("garage", other := scene.books())
+    scene.consent("garage", other := scene.account())
     scene.teamleader.world.tokens.revoke_all(other.id)
 
     removed = connect.remove(scene.services, "bakery", by="cli:an")

@@ -36,7 +36,7 @@ def upkeep_of_the_deployment(services: Services) -> None:
 
 def connected(scene, name: str = "bakery", **options: str) -> None:
     scene.add(name, teamleader_client_id="", teamleader_client_secret="own-secret", **options)
-    scene.consent(name, scene.books())
+    scene.consent(name, scene.account())
     scene.services.tools(name).twikey.check()
 
 

@@ -97,7 +97,7 @@ def test_integrations_that_hang_hold_up_no_step_of_the_others(scene, doing, monk
 
 
 def test_while_the_teamleader_of_one_hangs_the_webhook_of_another_is_registered(scene):
-    accounts = {name: scene.books() for name in ("hangs", "well")}
+    accounts = {name: scene.account() for name in ("hangs", "well")}
     for name, account in accounts.items():
         scene.add(name)
         scene.consent(name, account)
