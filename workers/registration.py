@@ -85,11 +85,12 @@ def register(services: Services, name: str) -> Kept:
     integration = services.integration(name)
     present = address_of(services, integration)
     teamleader = services.tools(name).teamleader
-    call, listed = teamleader.call, _listed(teamleader.rows("webhooks.list", {}))
+    ours = addresses_of(services.settings.public_url, name)
+    call, listed = teamleader.call, _listed(teamleader.rows("webhooks.list", {}), ours=ours)
     repair = compare(
         listed,
         present=present,
-        ours=addresses_of(services.settings.public_url, name),
+        ours=ours,
         wanted=wanted_types(integration),
     )
     vanished = _vanished(services, name, present, listed.get(present, frozenset()))
@@ -116,13 +117,10 @@ def register(services: Services, name: str) -> Kept:
 def unregister(services: Services, name: str) -> int:
     """Takes every address of ours off at Teamleader; answers how many. For an integration that is removed."""
     teamleader = services.tools(name).teamleader
-    listed = _listed(teamleader.rows("webhooks.list", {}))
-    ours = {
-        one: types for one, types in listed.items() if one.startswith(addresses_of(services.settings.public_url, name))
-    }
-    for address, types in ours.items():
+    listed = _listed(teamleader.rows("webhooks.list", {}), ours=addresses_of(services.settings.public_url, name))
+    for address, types in listed.items():
         teamleader.call("webhooks.unregister", {"url": address, "types": sorted(types)})
-    return len(ours)
+    return len(listed)
 
 
 def address_of(services: Services, integration: Integration) -> str:
@@ -154,11 +152,17 @@ def _digest(address: str) -> str:
     return sha256(address.encode()).hexdigest()[:16]
 
 
-def _listed(rows: Iterable[Mapping[str, object]]) -> dict[str, frozenset[str]]:
-    """The event types by address. Raises `Unavailable` for what cannot be read: it must not count as nothing registered."""
+def _listed(rows: Iterable[Mapping[str, object]], *, ours: str) -> dict[str, frozenset[str]]:
+    """The event types by address, of those that begin as `ours` do.
+
+    Raises `Unavailable` for what cannot be read: it must not count as nothing registered. How other programs registered theirs
+    is not our business.
+    """
     found: dict[str, frozenset[str]] = {}
     for row in rows:
         address, types = row.get("url"), row.get("types")
+        if isinstance(address, str) and not address.startswith(ours):
+            continue
         if not isinstance(address, str) or not isinstance(types, list):
             raise Unavailable("teamleader", "Teamleader's answer to webhooks.list holds something that is no webhook")
         found[address] = found.get(address, frozenset()) | {str(one) for one in types}

@@ -8,10 +8,10 @@ import redis
 import structlog
 
 from config.embedded import NoStore, running
-from config.integrations import Integration
+from config.integrations import Integration, OptionsWrong
 from config.keys import IntegrationKeys
 from config.registry import Registry
-from config.secrets import Cipher
+from config.secrets import Cipher, SecretUnreadable
 from config.settings import Settings
 from config.store import connect, queue_url
 from workers.broker import WakeUpBroker, make_broker, wake
@@ -129,6 +129,14 @@ class Services:
                 known = self._tools[integration.id] = self._make_tools(integration)
             return known
 
+    def _renewed(self, name: str) -> Tools:
+        """The tools as they are after a change. When that cannot be read here they are forgotten, so that nobody claims with old ones."""
+        try:
+            return self.tools(name)
+        except (SecretUnreadable, OptionsWrong):
+            self._tools.pop(name, None)
+            raise
+
     def _make_tools(self, integration: Integration) -> Tools:
         keys = IntegrationKeys(integration.id)
         budget = CallBudget(self.store, keys, calls_per_minute=integration.teamleader.calls_per_minute)
@@ -140,7 +148,7 @@ class Services:
             twikey=TwikeyClient(self.http, integration.twikey, session),
             mapping=mapping_settings(integration),
             wake=partial(self.wake, integration.id),
-            renewed=partial(self.tools, integration.id),
+            renewed=partial(self._renewed, integration.id),
         )
 
 

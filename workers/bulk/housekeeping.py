@@ -4,6 +4,7 @@ That this store does not know a folder is no reason to delete it: it may be anot
 empty one. Of a removed integration the store keeps a tombstone; only that lets its files go.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from config.parse import INTEGRATION_ID
@@ -39,8 +40,9 @@ def _clear_removed(services: Services) -> None:
     """Done every hour, not by the removal: that may run on another machine, or die before it comes to the files."""
     folder = services.settings.files_dir
     for path in folder.iterdir() if folder.exists() else ():
-        if INTEGRATION_ID.fullmatch(path.name) and was_removed(services.store, path.name):
-            _files(services, path.name).clear()
+        if path.is_dir() and INTEGRATION_ID.fullmatch(path.name) and was_removed(services.store, path.name):
+            with suppress(FileNotFoundError):  # the clock of another machine was faster
+                _files(services, path.name).clear()
 
 
 def _files(services: Services, integration: str) -> SharedFiles:

@@ -1,11 +1,13 @@
 """What an operator does with files: noted who did it, one job for two operators, nothing left lying about."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from config.keys import IntegrationKeys
 from tests.integration.bulk.test_export import files
 from tests.integration.bulk.test_import import table
 from tests.integration.bulk.town import INTEGRATION, Town
@@ -152,6 +154,28 @@ def test_an_integration_added_again_keeps_its_files(town: Town) -> None:
     expire_files(town.services)
 
     assert desk.exists()
+
+
+def test_a_removal_that_died_half_way_keeps_its_files(town: Town) -> None:
+    town.store.hset(IntegrationKeys(INTEGRATION).options, "state", "closed")
+    desk = files(town).workspace("job_new")
+    desk.mkdir(parents=True)
+
+    expire_files(town.services)
+
+    assert desk.exists()
+
+
+def test_a_file_that_bears_the_name_of_a_removed_integration_is_not_touched(town: Town) -> None:
+    integrations.remove(town.services, INTEGRATION, by="cli:els")
+    folder = town.services.settings.files_dir
+    shutil.rmtree(folder / INTEGRATION, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INTEGRATION).write_text("not ours")
+
+    expire_files(town.services)
+
+    assert (folder / INTEGRATION).read_text() == "not ours"
 
 
 def test_files_expire_by_the_clock_and_that_is_noted(town: Town) -> None:

@@ -11,6 +11,8 @@ from config.integrations import OptionsWrong
 from config.keys import IntegrationKeys
 from config.settings import load
 from workers import integrations, upkeep
+from workers.actors import declare
+from workers.broker import ACTOR
 from workers.ledger import Cause
 from workers.secrets_at_rest import encrypt_anew
 from workers.services import open_services
@@ -65,6 +67,21 @@ def test_a_worker_without_the_new_key_buries_nobody_and_says_what_to_do(worker, 
     assert len(said) == OFTEN
     assert "Restart this process with the TLTW_SECRET_KEY" in said[0]["event"]
     assert "TLTW_SECRET_KEY" in said[0]["problem"]
+
+
+def test_after_the_first_it_claims_nothing_any_more_so_that_those_who_can_have_the_calls(
+    desk, subject, worker, restarted
+):
+    declare(desk.services.broker, desk.services.tools_as_known)
+    sync_subject = desk.services.broker.get_actor(ACTOR).fn
+
+    with capture_logs() as logs:
+        for _ in range(OFTEN):
+            sync_subject("acme", subject)
+
+    state = restarted.ledger("acme").look(subject)
+    assert [(turn.what, turn.reason, turn.times) for turn in state.past] == [("defer", "settings_unreadable", 1)]
+    assert sum(line.get("reason") == "settings_unreadable" for line in logs) == OFTEN
 
 
 def test_it_waits_a_while_and_no_worker_that_can_read_them_is_kept_from_an_api(worker, desk, subject):

@@ -1,6 +1,7 @@
 """The keeper of webhook registrations: repairs what is missing, touches only our own, new before old."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,24 @@ def test_another_services_registration_is_never_touched(connected):
     unregister(connected.services, "bakery")
 
     assert registrations(connected) == {"https://elsewhere.example.com/hook": {"contact.updated"}}
+
+
+def test_another_services_registration_that_we_cannot_read_hinders_nobody(connected, monkeypatch):
+    send = connected.services.http.send
+
+    def with_an_odd_one(asked):
+        answer = send(asked)
+        if not asked.url.endswith("webhooks.list"):
+            return answer
+        rows = [*json.loads(answer.body)["data"], {"url": "https://elsewhere.example.com/hook", "types": {"0": "x"}}]
+        return replace(answer, body=json.dumps({"data": rows}).encode())
+
+    monkeypatch.setattr(connected.services.http, "send", with_an_odd_one)
+    registrations(connected).clear()
+
+    kept = register(connected.services, "bakery")
+
+    assert "contact.updated" in kept.added
 
 
 @pytest.fixture(
