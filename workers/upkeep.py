@@ -24,6 +24,7 @@ from workers.bulk.housekeeping import expire_files
 from workers.clients.errors import ApiFailure, ReconnectNeeded
 from workers.fair_queue import FairQueue
 from workers.integrations import ACTIVE
+from workers.ledger import Ledger
 from workers.reconnect import hold_for_reconnect
 from workers.registration import register
 from workers.secrets_at_rest import encrypt_anew
@@ -167,11 +168,8 @@ def attempt(step: Step, services: Services, name: str, *, failed: int = 0) -> At
     """Does a step once. Whatever goes wrong is one line in the log. `failed`: how often it failed in a row before."""
     fields = {"step": step.name, "integration": name}
     try:
-        return Attempt(True, step.do(services, name) or step.every)
+        return Attempt(True, _do_or_hold(step, services, name) or step.every)
     except UnknownIntegration:
-        return Attempt(True, step.every)
-    except ReconnectNeeded as refused:
-        hold_for_reconnect(services.ledger(name), refused.api)
         return Attempt(True, step.every)
     except ApiFailure as failure:
         log.warning("Upkeep failed; it will be tried again.", **fields, reason=failure.reason, api=failure.api)
@@ -185,6 +183,16 @@ def attempt(step: Step, services: Services, name: str, *, failed: int = 0) -> At
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("Upkeep met a mistake of our own.", **fields, error=type(error).__name__, traceback=where)
     return Attempt(False, min(step.every, TRY_AGAIN_WITHIN, TRY_AGAIN_AFTER * 2 ** min(failed, 10)))
+
+
+def _do_or_hold(step: Step, services: Services, name: str) -> timedelta | None:
+    """Does the step; when credentials are refused the integration's work is held."""
+    try:
+        return step.do(services, name)
+    except ReconnectNeeded as refused:
+        # Made of the name alone: the integration may have been removed meanwhile.
+        hold_for_reconnect(Ledger(services.scripts, name), refused.api)
+        return None
 
 
 def connect_and_register(services: Services, name: str) -> timedelta | None:

@@ -28,6 +28,7 @@ from workers.bulk.kinds import Kind, bulk_tools
 from workers.bulk.policy import Stop, UnknownKind, judge
 from workers.bulk.registry import by_name
 from workers.bulk.schedule import Schedule
+from workers.ledger import Ledger
 from workers.reconnect import hold_for_reconnect
 from workers.services import Services
 from workers.sync.failure_policy import INTERNAL
@@ -147,7 +148,8 @@ class Runner:
             self._end(verdict, failure, turn)
             return
         if verdict.reconnect:
-            hold_for_reconnect(self.services.ledger(job.integration), verdict.reconnect)
+            # Made of the name alone: the integration may have been removed meanwhile.
+            hold_for_reconnect(Ledger(self.services.scripts, job.integration), verdict.reconnect)
         self.jobs.wait(
             turn, reason=verdict.reason, sentence=verdict.sentence, delay=verdict.delay, failed=verdict.failed
         )

@@ -10,6 +10,7 @@ import pytest
 
 from config.keys import IntegrationKeys
 from tests.integration.bulk.town import INTEGRATION, Live, Town
+from workers import integrations
 from workers.bulk.jobs import Job, Json, Plan, Step
 from workers.bulk.kinds import BulkTools
 from workers.bulk.policy import JobFailed
@@ -133,6 +134,21 @@ def test_refused_credentials_hold_the_integration_and_it_is_known_whose(
     standing = town.ledger.standing()
     assert (standing.state, standing.reason) == ("reconnect_needed", api)
     assert town.job("count").reason == "reconnect_needed"
+
+
+def test_an_integration_that_is_removed_during_a_token_refresh_ends_no_thread(town: Town) -> None:
+    start(town)
+
+    def remove(_number: int, tools: BulkTools) -> None:
+        integrations.remove(town.services, INTEGRATION, by="cli:els")
+
+    count = Count(trouble={1: ReconnectNeeded("teamleader", "The integration was removed")}, during=remove)
+    works = runner(town, count)
+
+    assert works.run_once()
+    assert not works.run_once()
+    assert count.steps == [1]
+    assert town.store.hgetall(IntegrationKeys(INTEGRATION).options)[b"state"] == b"closed"
 
 
 def test_a_kind_that_this_process_does_not_know_waits_for_a_newer_one(town: Town) -> None:

@@ -13,7 +13,9 @@ import redis
 import structlog
 import time_machine
 
+from config.keys import IntegrationKeys
 from sandbox.deployment import wait_for
+from workers import integrations
 from workers import upkeep as upkeep_module
 from workers.clients.errors import ReconnectNeeded, Unavailable
 from workers.registration import EVENT_TYPES
@@ -181,6 +183,42 @@ def test_refused_credentials_hold_the_work_and_are_told_once(scene):
     assert answers == [Attempt(True, step.every)] * 3
     assert scene.services.ledger("bakery").state() == "reconnect_needed"
     assert [entry["log_level"] for entry in logs] == ["error"]
+
+
+def test_an_integration_that_is_removed_during_a_token_refresh_is_no_fault(scene, monkeypatch):
+    scene.add("bakery")
+    scene.consent("bakery")
+    (keep_alive,) = [step for step in steps() if step.do is keep_token_alive]
+    send = scene.services.http.send
+
+    def removed_meanwhile(request):
+        answer = send(request)
+        if b"grant_type=refresh" in request.body:
+            integrations.remove(scene.services, "bakery", by="cli:an")
+        return answer
+
+    monkeypatch.setattr(scene.services.http, "send", removed_meanwhile)
+    with time_machine.travel(datetime.now(UTC) + 50 * HOUR), structlog.testing.capture_logs() as logs:
+        done = attempt(keep_alive, scene.services, "bakery")
+
+    assert done == Attempt(True, keep_alive.every)
+    assert scene.services.store.keys("{tltw:bakery}*") == [IntegrationKeys("bakery").options.encode()]
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
+
+
+def test_a_store_that_goes_away_while_work_is_being_held_ends_no_upkeep(scene, monkeypatch):
+    scene.add("bakery")
+
+    def refused(services, _name):
+        monkeypatch.setattr(services.store, "execute_command", gone)
+        raise ReconnectNeeded("teamleader", "connect again")
+
+    def gone(*_command, **_options):
+        raise redis.ConnectionError
+
+    done = attempt(Step("refused", HOUR, refused), scene.services, "bakery", failed=9)
+
+    assert done == Attempt(False, TRY_AGAIN_AFTER)
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------
