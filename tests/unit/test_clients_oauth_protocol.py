@@ -173,3 +173,13 @@ def test_a_pair_hides_its_tokens() -> None:
 
     assert "access" not in shown
     assert "new" not in shown
+
+
+def test_only_the_first_pair_of_a_configured_token_follows_the_refused_one_it_was_tried_in_place_of():
+    refused = TokenPair(refresh="refused", descent="second", generation=3, started_over="first")
+    first = TokenPair(refresh="new", descent="first", generation=1)
+    # The settings were changed to the second token and back: this one is older than the refused one.
+    long_ago = TokenPair(refresh="old", descent="first", generation=9)
+
+    assert first.follows(refused)
+    assert not long_ago.follows(refused)

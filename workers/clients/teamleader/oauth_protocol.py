@@ -60,7 +60,8 @@ class TokenPair:
         """Whether the other one was used up to get this one, in however many steps."""
         if self.descent == other.descent:
             return self.generation > other.generation
-        return bool(self.descent) and self.descent == other.started_over
+        # Only the first: later ones of the same descent may be from before the other, when the settings were put back.
+        return self.generation == 1 and bool(self.descent) and self.descent == other.started_over
 
     def is_usable(self, now: datetime) -> bool:
         margin = min(MARGIN_SECONDS, self._life / 10)
