@@ -7,7 +7,8 @@ import structlog
 from redis.client import Pipeline
 
 from config.keys import ACCOUNTS, IntegrationKeys
-from workers.integrations import PAUSED
+from workers.clients.errors import ReconnectNeeded
+from workers.integrations import CLOSED, PAUSED
 from workers.services import Services
 
 WRONG_ACCOUNT = "wrong_account"
@@ -47,13 +48,19 @@ def learn_account(services: Services, name: str, *, again: bool = False) -> str:
 
 
 def claim_account(services: Services, name: str, account: str) -> bool:
-    """Makes the account this integration's; False when another integration has it. One account, one integration."""
+    """Makes the account this integration's; False when another integration has it. One account, one integration.
+
+    Raises `ReconnectNeeded` for an integration that was removed meanwhile: the account must be free for the next one.
+    """
     keys = IntegrationKeys(name)
 
     def attempt(pipeline: Pipeline) -> bool:
         owner = cast(bytes | None, pipeline.hget(ACCOUNTS, account))
         before = cast(bytes | None, pipeline.get(keys.account))
+        state = cast(bytes | None, pipeline.hget(keys.options, "state"))
         pipeline.multi()
+        if state == CLOSED.encode():
+            raise ReconnectNeeded("teamleader", "The integration was removed")
         if owner and owner.decode() != name:
             return False
         if before and before.decode() != account:
@@ -63,7 +70,7 @@ def claim_account(services: Services, name: str, account: str) -> bool:
         return True
 
     done = services.store.transaction(
-        cast(Callable[[Pipeline], None], attempt), ACCOUNTS, keys.account, value_from_callable=True
+        cast(Callable[[Pipeline], None], attempt), ACCOUNTS, keys.account, keys.options, value_from_callable=True
     )
     return bool(done)
 

@@ -248,12 +248,10 @@ def _consent_and_account(services: Services, wanted: Consent, code: str) -> Step
             "at Teamleader and begin again, or add an integration for the other account."
         )
         return Step("account", False, sentence, "wrong_account")
-    if not claim_account(services, name, account):
-        sentence = (
-            "This Teamleader account is connected to another integration already; one account serves one integration."
-        )
-        return Step("account", False, sentence, "account_taken")
     try:
+        if not claim_account(services, name, account):
+            sentence = "This Teamleader account is connected to another integration already; one account serves one integration."
+            return Step("account", False, sentence, "account_taken")
         tokens.store(pair)
     except Unavailable as busy:
         # The code is spent, and looking again would find nothing.

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from config.keys import IntegrationKeys
+from config.keys import ACCOUNTS, IntegrationKeys
 from sandbox.twikey.office import DEFAULT_API_KEY
 from tests.integration.integrations.conftest import BACK, BROWSER
 from workers import audit, connect, integrations, operations
@@ -111,8 +111,9 @@ def test_a_consent_for_an_integration_that_was_removed_meanwhile_leaves_nothing_
 
     steps = connect.finish(scene.services, wanted, code=scene.code())
 
+    keys, store = IntegrationKeys("bakery"), scene.services.store
     assert outcome(steps) == [("consent", False, "reconnect_needed")]
-    assert scene.services.store.get(IntegrationKeys("bakery").token) is None
+    assert (store.get(keys.token), store.get(keys.account), store.hgetall(ACCOUNTS)) == (None, None, {})
 
 
 def test_one_teamleader_account_is_connected_once(scene):
