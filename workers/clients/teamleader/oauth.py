@@ -3,7 +3,8 @@
 A refresh token works once. So the pair is written before it is used, a note is written before a refresh is begun, and
 whoever is refused looks first whether another process was faster. A pair that the store did not take or has lost again is
 kept in memory and written back, but only over the one that led to it: never over what a person connected meanwhile, and
-never for an integration that was removed.
+never for an integration that was removed. (Except while keys are being rotated: a process that lacks the newest key and is
+in the middle of a refresh cannot see what was connected in these seconds, and writes over it.)
 """
 
 import json
