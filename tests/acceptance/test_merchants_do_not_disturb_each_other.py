@@ -96,7 +96,7 @@ def test_after_a_kill_in_the_middle_of_a_refresh_work_is_held_until_a_person_con
     assert worker
     os.kill(worker, signal.SIGKILL)
     deployment.teamleader.delete("/gates")
-    wait_for("it to be found out", lambda: lost.ledger.state() == "reconnect_needed", seconds=100)
+    wait_for("it to be found out", lambda: lost.ledger.state() == "reconnect_needed", seconds=200)
     for number in range(1, 4):
         lost.edit(number, name=f"Held {number}")
     wait_for("the edits to be kept", lambda: lost.ledger.books().pending == 4)

@@ -313,7 +313,7 @@ def oauth(system: System, seconds: float) -> None:
     for name in ("worker", "worker2", "clock", "bulk"):  # whoever it is that signs in
         system.kill(name)
     system.teamleader.delete("/gates")
-    _wait(lambda: system.services.ledger("default").state() == "reconnect_needed", 90)  # type: ignore[union-attr]
+    _wait(lambda: system.services.ledger("default").state() == "reconnect_needed", 200)  # type: ignore[union-attr]
     system.figures["state_after_kill_in_refresh"] = system.services.ledger("default").state()
     accepted = len(system.traffic.accepted)
     time.sleep(3)

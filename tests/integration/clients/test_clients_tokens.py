@@ -311,10 +311,24 @@ def test_a_crash_after_teamleader_acted_is_recognised(at_teamleader: Any) -> Non
     with pytest.raises(Unavailable):
         tokens.renew(stale)
 
+    with pytest.raises(Unavailable, match="another process"):
+        at_teamleader.tokens().renew(stale)
+    at_teamleader.wall.ahead += oauth.HOLDER_IS_BACK_WITHIN
     with pytest.raises(ReconnectNeeded, match="answer never arrived"):
         at_teamleader.tokens().renew(stale)
 
-    assert at_teamleader.app.world.tokens.refused_refreshes == 1
+    assert at_teamleader.app.world.tokens.refused_refreshes == 2
+
+
+def test_a_refusal_whose_answer_arrived_is_told_at_once_by_every_process(at_teamleader: Any) -> None:
+    stale = at_teamleader.tokens().access_token()
+    at_teamleader.app.world.tokens.revoke_all(at_teamleader.app.world.default.id)
+
+    for _ in range(2):
+        with pytest.raises(ReconnectNeeded, match="no longer accepts our refresh token: connect again"):
+            at_teamleader.tokens().renew(stale)
+
+    assert stored(at_teamleader).refreshing_since == 0
 
 
 def test_a_new_pair_survives_a_redis_that_restarts(at_teamleader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,6 +367,26 @@ def test_a_pair_that_the_store_did_not_take_is_written_as_soon_as_it_does(
     assert works(at_teamleader, token)
     assert stored(at_teamleader).access == token
     assert at_teamleader.app.world.tokens.refused_refreshes == 0
+
+
+def test_while_another_process_may_hold_the_newest_pair_nobody_is_disconnected(
+    at_teamleader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "STORE_PAUSES_SECONDS", ())
+    holder, other = at_teamleader.tokens(), at_teamleader.tokens()
+    other.renew(holder.access_token())
+    at_teamleader.wall.ahead = timedelta(hours=2)
+    refuse_writes_of_the_token(at_teamleader, monkeypatch, {2})
+    with pytest.raises(redis.RedisError):
+        holder.access_token()
+
+    for _ in range(3):
+        at_teamleader.wall.ahead += timedelta(seconds=15)
+        with pytest.raises(Unavailable, match="another process"):
+            other.access_token()
+
+    assert works(at_teamleader, token := holder.access_token())
+    assert other.access_token() == token
 
 
 def test_so_is_the_very_first_one(at_teamleader: Any, monkeypatch: pytest.MonkeyPatch) -> None:

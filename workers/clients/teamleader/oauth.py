@@ -1,7 +1,7 @@
 """Keeps one Teamleader connection signed in: one token pair, encrypted in Redis, renewed by one process at a time.
 
 A refresh token works once. So the pair is written before it is used, a note is written before a refresh is begun, and
-whoever is refused looks first whether another process was faster. A pair that the store did not take or has lost again is
+whoever is refused looks first whether another process was faster, or may be about to store what it got. A pair that the store did not take or has lost again is
 kept in memory and written back, but only over the one that led to it: never over what a person connected meanwhile, and
 never for an integration that was removed. (Except while keys are being rotated: a process that lacks the newest key and is
 in the middle of a refresh cannot see what was connected in these seconds, and writes over it.)
@@ -23,7 +23,7 @@ from config.integrations import TeamleaderConnection
 from config.keys import IntegrationKeys
 from config.secrets import Cipher, SecretUnreadable
 from workers.clients.clock import Clock, utc_now
-from workers.clients.errors import CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
+from workers.clients.errors import ApiFailure, CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
 from workers.clients.http import Http
 from workers.clients.locks import LEASE_SECONDS, WAIT_SECONDS, Busy, OneAtATime
 from workers.clients.teamleader import oauth_protocol as protocol
@@ -36,6 +36,9 @@ EARLY_TRY_AGAIN = timedelta(minutes=1)
 STORE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
 # A person's consent works once as well, so it waits for whoever is at it, also for one who died with the lock in hand.
 WAIT_FOR_ANYBODY_SECONDS = LEASE_SECONDS + 5
+# How long a pair that was refused while its refresh is under way may be with another process that has yet to store the new
+# one: that process takes its work up again once its leases have ended.
+HOLDER_IS_BACK_WITHIN = timedelta(minutes=1)
 UNREADABLE = (
     "Our Teamleader tokens cannot be decrypted here: restart this process with the TLTW_SECRET_KEY of the others, or put the "
     "key that was taken out back behind the new one"
@@ -153,7 +156,8 @@ class TokenStore:
         return pair.access != stale and pair.is_usable(self._now())
 
     def _refresh(self, stored: TokenPair) -> TokenPair:
-        noted = replace(stored, refreshing_since=self._now().timestamp())
+        # Of several tries the first counts: from then on the token may be used up.
+        noted = replace(stored, refreshing_since=stored.refreshing_since or self._now().timestamp())
         try:
             return self._spend(stored, noted=noted)
         except GrantRefused as refused:
@@ -161,10 +165,23 @@ class TokenStore:
             after = self._read()
             if after.refresh != stored.refresh and after.is_usable(self._now()):
                 return after
+            if not stored.refreshing_since:
+                # Refused outright, so no answer is on its way to anybody.
+                self._write(stored, over=noted)
             # Teamleader's exact word for a dead refresh token is not documented (facts §1): any but one about the client.
-            if refused.code in CLIENT_REFUSED or not self._is_configured_anew(stored):
-                raise _reconnect(refused, interrupted=stored.refreshing_since > 0) from None
+            if refused.code in CLIENT_REFUSED:
+                raise _reconnect(refused) from None
+            if not self._is_configured_anew(stored):
+                raise self._used_up(refused, stored) from None
         return self._start_over(stored)
+
+    def _used_up(self, refused: GrantRefused, stored: TokenPair) -> ApiFailure:
+        """What a refusal means: that a person is needed, once nobody can be expected to come back with the new pair."""
+        since = abs(self._now().timestamp() - stored.refreshing_since)
+        if since < HOLDER_IS_BACK_WITHIN.total_seconds():
+            sentence = "Our Teamleader refresh token is used up, and another process may hold the new one"
+            return Unavailable("teamleader", sentence)
+        return _reconnect(refused, interrupted=stored.refreshing_since > 0)
 
     def _is_configured_anew(self, stored: TokenPair) -> bool:
         """Whether a person configured a refresh token after this pair. One that was taken out of the settings is none."""
@@ -253,7 +270,7 @@ def _as_bytes(stored: object) -> bytes:
     return stored
 
 
-def _reconnect(refused: GrantRefused, *, interrupted: bool) -> ReconnectNeeded:
+def _reconnect(refused: GrantRefused, *, interrupted: bool = False) -> ReconnectNeeded:
     return ReconnectNeeded("teamleader", _sentence(refused.code, interrupted=interrupted), code=refused.code)
 
 
