@@ -29,7 +29,8 @@ NOT_PROMISED = """\
 - **A process that is frozen for longer than its lease, exactly between its last look and its write**, can put an older state
   over a newer one. Twikey has no conditional write, so nobody can prevent that; it heals within two leases (40 s).
 - **A refresh token that dies with its process.** Teamleader's refresh tokens work once. A process that is killed after
-  Teamleader answered and before we stored the new pair costs the connection: work is held, nothing is lost, a person reconnects.
+  Teamleader answered and before we stored the new pair costs the connection: when nobody came back with the new pair within a
+  minute, work is held and a person is told to reconnect; nothing is lost.
 - **The state of a customer that ended as a dead letter** waits for a person; it is counted above as dead, not as lost.
 """
 FOUND_BY_THE_SWEEP = """\
