@@ -31,7 +31,7 @@ def sync(ledger, claimed):
 def test_an_integration_nobody_heard_of_is_all_zero(glance):
     nobody = glance("nobody")
 
-    assert (nobody.customers, nobody.changed, nobody.held, nobody.account.accepted) == (0, None, 0, 0)
+    assert (nobody.customers, nobody.changed, nobody.held, nobody.books.accepted) == (0, None, 0, 0)
     assert nobody.survey.standing.state == "active"
 
 
@@ -91,7 +91,7 @@ def test_many_are_looked_at_at_once_in_their_order(scripts, sync):
     found = glances(scripts, names)
 
     assert [one.survey.integration for one in found] == names
-    assert [one.account.pending for one in found] == [number % 4 for number in range(60)]
+    assert [one.books.pending for one in found] == [number % 4 for number in range(60)]
 
 
 def test_looking_writes_nothing(scripts, ledger, store, sync):
