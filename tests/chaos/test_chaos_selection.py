@@ -12,7 +12,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.processes, pytest.mark.timeout(300)
 # Each took less than 40 s when it was chosen; the others wait for leases and are left to `make chaos`.
 CHOSEN = [
     ("kill -9 web", 4),
-    ("duplicates and disorder", 6),
     ("operator replay", 7),
 ]
 
