@@ -17,11 +17,18 @@ from werkzeug.test import TestResponse
 from config import settings
 from ingress.console import csrf
 from ingress.console.app import create_app
-from workers import operators, passwords, services
+from ingress.console.pages import customer as page_of_customer
+from sandbox.serve import serve
+from sandbox.teamleader import world as worlds
+from sandbox.teamleader.app import Teamleader, create_teamleader
+from sandbox.twikey.app import Twikey, create_twikey
+from sandbox.twikey.office import DEFAULT_API_KEY
+from workers import operations, operators, passwords, services
 from workers.ledger import Cause, Claim
 from workers.ledger.records import Story
 from workers.operators import Operator, Role
 from workers.services import Services
+from workers.sync.run import work_on
 
 PASSWORD = "correct horse battery"
 SETTINGS = {
@@ -161,3 +168,112 @@ def text_of(response: TestResponse) -> str:
     body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", response.text, flags=re.DOTALL)
     inline = re.sub(r"</?(b|code|small|span|time)\b[^>]*>", "", body)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", inline)).split())
+
+
+# -- with both systems behind it ------------------------------------------------------------------------
+
+CUSTOMERS = "/integrations/default/customers"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+@dataclass
+class Shop:
+    """A console, and what stands on both sides of it. There is no worker but `work`."""
+
+    house: House
+    teamleader: Teamleader
+    twikey: Twikey
+
+    @property
+    def services(self):
+        return self.house.services
+
+    @property
+    def ledger(self):
+        return self.services.ledger("default")
+
+    @property
+    def in_twikey(self):
+        return self.twikey.office.default.customers
+
+    def company(self, name="Bakkerij Tarwe", email="info@example.com", **more):
+        emails = [{"type": "primary", "email": email}] if email else []
+        account = self.teamleader.world.default
+        return account.create("company", {"name": name, "emails": emails, **more}, silent=True).id
+
+    def contact(self, first="An", last="Peeters", **more):
+        account = self.teamleader.world.default
+        return account.create("contact", {"first_name": first, "last_name": last, **more}, silent=True).id
+
+    def edit(self, company, **changes):
+        self.teamleader.world.default.edit("company", company, changes, silent=True)
+
+    def work(self, subject, cause=None):
+        if cause:
+            self.ledger.mark(subject, frozenset({cause}), event_id="ev_x")
+        work_on(subject, self.services.tools("default"))
+
+    def calls(self, path):
+        return [record for record in self.teamleader.log.records() if record.path.endswith(path)]
+
+
+@pytest.fixture
+def shop(build, monkeypatch) -> Iterator[Shop]:
+    monkeypatch.setattr(page_of_customer, "WAIT", page_of_customer.NEWS_EVERY / 20)
+    teamleader, twikey = create_teamleader(), create_twikey()
+    with serve(teamleader) as teamleader_url, serve(twikey) as twikey_url:
+        house = build(
+            TLTW_TEAMLEADER_CLIENT_ID=worlds.DEFAULT_CLIENT_ID,
+            TLTW_TEAMLEADER_CLIENT_SECRET=worlds.DEFAULT_CLIENT_SECRET,
+            TLTW_TEAMLEADER_API_URL=teamleader_url,
+            TLTW_TEAMLEADER_AUTH_URL=teamleader_url,
+            TLTW_TEAMLEADER_REFRESH_TOKEN=worlds.DEFAULT_REFRESH_TOKEN,
+            TLTW_TWIKEY_API_URL=f"{twikey_url}/creditor",
+            TLTW_TWIKEY_API_TOKEN=DEFAULT_API_KEY,
+            TLTW_TWIKEY_PROFILE="123",
+            TLTW_TWIKEY_CUSTOMER_URL=f"{twikey_url}/ui/customers/{{customerNumber}}",
+            TLTW_AUTO_UPDATE="on",
+        )
+        for role in Role:
+            house.operator(f"the-{role}", role)
+        house.services.ledger("default").set_state("active")
+        yield Shop(house, teamleader, twikey)
+
+
+@pytest.fixture
+def operator(shop):
+    return shop.house.browser("the-operator")
+
+
+@pytest.fixture
+def viewer(shop):
+    return shop.house.browser("the-viewer")
+
+
+def of(company):
+    return f"{CUSTOMERS}/company:{company}"
+
+
+def row(page, field):
+    """The words in the row of a field in the comparison."""
+    rows = re.findall(r"<tr role=\"row\".*?</tr>", page.text, re.DOTALL)
+    (found,) = (one for one in rows if f'scope="row">{field}' in one)
+    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+
+
+def off(shop):
+    operations.set_auto_update(shop.services, "default", on=False, by="cli:test")
+
+
+def planted(shop):
+    address = dict.fromkeys(("line_1", "postal_code", "city", "country"), EVIL)
+    return shop.company(
+        EVIL,
+        emails=[{"type": "primary", "email": EVIL}, {"type": "invoicing", "email": EVIL}],
+        telephones=[{"type": "phone", "number": EVIL}],
+        addresses=[{"type": "primary", "address": address}],
+        language=EVIL,
+        vat_number=EVIL,
+        national_identification_number=EVIL,
+        web_url="javascript:alert(1)",
+    )
