@@ -28,6 +28,7 @@ ENCRYPTED = 0x1
 # The others are rare, and a few bytes of them can ask for gigabytes of memory.
 PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 # What a damaged zip raises, by where it is damaged; the name of a file in it may be no UTF-8 though it says so.
+# NotImplementedError: what zipfile says of a version or a way of packing that it does not know.
 BROKEN = (zipfile.BadZipFile, NotImplementedError, zlib.error, struct.error, EOFError, UnicodeDecodeError)
 DELIMITERS = ",;\t"
 
