@@ -36,7 +36,7 @@ class TookTooLong(Exception):
     """Something that should have happened did not happen in time."""
 
 
-def wait_for(what: str, look: Callable[[], T], *, seconds: float = 15.0) -> T:
+def wait_for(what: str, look: Callable[[], T], *, seconds: float = 60.0) -> T:
     """Looks until there is something to see; answers it. Raises `TookTooLong` naming what was waited for."""
     deadline = time.monotonic() + seconds
     while True:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from sandbox.deployment import Deployment, deploy, free_port
 from tests.browser.harness import add_files, add_merchants, chromium, new_context, running_browser
 from workers import operators, sessions
 from workers.operators import Role
+
+# How long a page may take to say what it must. It guards against a hang; a busy machine stands still for seconds.
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +79,7 @@ class Visit:
                 [{"name": "tltw-session", "value": self.console.session(name), "url": self.console.url}]
             )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: self.mistakes.append(str(error)))
         page.on("console", self._listen)
         page.goto(path)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from sandbox import life
 from sandbox.deployment import Deployment, free_port, wait_for
 from sandbox.world import CHARACTERS
-from tests.browser.harness import BURIED, FRESH, LONG, OLD, PAGES, PLANTED, add_files, add_merchants
+from tests.browser.harness import BURIED, FRESH, LONG, OLD, PAGES, PLANTED, add_files, add_merchants, marked_and_claimed
 from workers import integrations, operations_bulk, operations_overview, operators
-from workers.ledger import Cause, Claim, Story
+from workers.ledger import Story
 from workers.operators import Role
 
 LONGEST_NAME = "an.peeters@boekhouding-van-der-linden.be"
@@ -65,8 +65,7 @@ def trouble(deployment: Deployment) -> None:
     left = [f"{one.kind}:{one.id}" for one in CHARACTERS]
     left = [one for one in left if one not in (FRESH, OLD, LONG, PLANTED, BURIED)]
     for one, (reason, story) in zip(left, DEAD.items(), strict=False):
-        ledger.mark(one, frozenset({Cause.WEBHOOK}), event_id="ev_0123456789ab")
-        claim = wait_for(f"{one} to be ours", lambda one=one: _claimed(ledger.claim(one)))
+        claim = wait_for(f"{one} to be ours", lambda one=one: marked_and_claimed(ledger, one))
         ledger.fail(claim, "dead", reason=reason, story=story)
     deployment.teamleader.post("/faults", {"kind": "status", "status": 403, "prefix": "/invoices.list"})
     operations_bulk.start_invoices(services, "default", by="operator:an")
@@ -87,10 +86,6 @@ DEAD: Mapping[str, Story] = {
     "kills_worker": Story("kills_worker", sentence="Five times the process died while it worked on this customer."),
     "internal_error": Story("internal_error", sentence="KeyError in the mapping"),
 }
-
-
-def _claimed(found: object) -> Claim | None:
-    return found if isinstance(found, Claim) else None
 
 
 def _state(deployment: Deployment, kind: str) -> str:

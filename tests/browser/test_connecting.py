@@ -29,7 +29,7 @@ def newcomer(browser: Browser, console: Console) -> Iterator[Page]:
     """An admin who signs in with name and password."""
     context = new_context(browser, console.url)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     sign_in(page, "the-admin", console.passwords["the-admin"])
     yield page
     context.close()
@@ -84,6 +84,7 @@ def test_a_newcomer_connects_a_merchant_switches_on_and_an_edit_arrives(newcomer
     deployment.teamleader.patch(f"/customers/company/{merchant.company}", edit, account=merchant.account)
     wait_for("the edit to be in their own Twikey", lambda: in_their_twikey(deployment, merchant) == edit["name"])
     assert deployment.in_twikey(merchant.company) is None
+    wait_for("the ledger to know it too", lambda: not deployment.services.ledger(NAME).books().pending)
     page.get_by_role("link", name="State").click()
     expect(page.locator("main")).to_contain_text("The one customer is in sync")
 
@@ -244,6 +245,7 @@ def test_no_page_on_the_way_holds_a_secret(newcomer, console, merchant):
 
     for tab in ("State", "Connection", "Switches", "Settings", "Audit log"):
         page.get_by_role("link", name=tab, exact=True).click()
+        expect(page.locator("nav [aria-current=page]", has_text=tab)).to_be_visible()
         shown.append(page.content())
 
     secrets = [

@@ -91,7 +91,7 @@ def test_why_invoices_go_to_the_old_email_is_answered_in_three_clicks(visit, con
 
     expect(page.get_by_role("row", name=re.compile("^E-mail differs"))).to_contain_text("oud@roos.example.com")
     expect(page.get_by_text("Automatic updates are off, so edits in Teamleader do not reach Twikey")).to_be_visible()
-    assert page.url.endswith(f"company:{company}")
+    expect(page).to_have_url(re.compile(f"company:{company}$"))
 
 
 def in_twikey_only_old(console):
@@ -126,7 +126,7 @@ def test_the_walk_works_on_a_phone(visit, console, scripts):
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name=f"Garage Wiel {scripts}").click()
 
-    assert page.url.endswith(company)
+    expect(page).to_have_url(re.compile(f"{company}$"))
     assert page.get_by_role("button", name="Refresh now").count() == 0
     if scripts:
         assert sticks_out(page) == []

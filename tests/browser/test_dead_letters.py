@@ -82,7 +82,7 @@ def test_all_of_a_filter_are_replayed_and_the_page_follows_by_itself(visit, cons
     page.get_by_role("button", name="Replay all 2").click()
     page.get_by_role("button", name="Replay 2").click()
 
-    expect(page.locator("#job .status")).to_contain_text("done", timeout=30_000)
+    expect(page.locator("#job .status")).to_contain_text("done")
     expect(page.get_by_role("row", name=re.compile("brought over"))).to_contain_text("2")
     assert page.locator("[data-news]").count() == 0
     assert all(console.deployment.in_twikey(company) for company in companies)
@@ -106,5 +106,5 @@ def test_a_comparison_is_planned_and_started_without_scripts(visit):
     page.get_by_role("button", name="Start").click()
 
     expect(page.get_by_role("status")).to_contain_text("It has begun.")
-    page.wait_for_url(f"**{JOBS}/drift/news", timeout=15_000)
+    page.wait_for_url(f"**{JOBS}/drift/news")
     expect(page.locator("#job .status")).to_contain_text(re.compile("running|done"))

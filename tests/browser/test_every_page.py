@@ -3,7 +3,10 @@
 The pages stand in `harness.PAGES`.
 """
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.harness import DESKTOP, PAGES, PHONE, SCHEMES, sticks_out, troubles
 
@@ -86,12 +89,12 @@ def test_on_a_phone_the_menu_opens_by_keyboard_and_closes_again_without_scripts_
 
         opens.press("Enter")
 
-        assert menu.is_visible()
+        expect(menu).to_be_visible()
         assert sticks_out(page) == []
         page.keyboard.press("Tab")
         assert menu.get_by_role("link").first.evaluate("(one) => one === document.activeElement")
         page.keyboard.press("Escape")
-        assert not menu.is_visible()
+        expect(menu).not_to_be_visible()
 
 
 def test_an_open_menu_leads_on_and_axe_finds_nothing_in_it(visit):
@@ -102,7 +105,7 @@ def test_an_open_menu_leads_on_and_axe_finds_nothing_in_it(visit):
     page.get_by_role("link", name="Dead letters").click()
 
     assert found == []
-    assert page.url.endswith("/integrations/default/dead-letters")
+    expect(page).to_have_url(re.compile("/integrations/default/dead-letters$"))
 
 
 def test_on_a_desktop_the_menu_and_the_tabs_are_rows(visit):

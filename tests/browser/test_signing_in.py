@@ -32,6 +32,7 @@ def test_a_wrong_password_says_so_and_lets_one_try_again(visit, console):
 
 def test_the_keyboard_alone_signs_in_looks_around_and_signs_out(visit, console):
     page = visit()
+    expect(page.get_by_label("Name")).to_be_focused()
 
     page.keyboard.type("the-operator")
     page.keyboard.press("Tab")
