@@ -221,7 +221,8 @@ class Trouble:
 
 def troubles(page: Page) -> list[Trouble]:
     """The serious and critical problems that axe-core finds. https://github.com/dequelabs/axe-core (version of the package)"""
-    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         Trouble(one["id"], one["impact"], tuple(str(node["target"][0]) for node in one["nodes"]))
