@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 
 from sandbox.deployment import ROOT, Deployment, deploy, wait_for
+from workers import operations_bulk
+
+# More calls in a minute than these tests make: waiting for the limit is tried where it is meant to be, not by chance here.
+PLENTY = 3_000
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with deploy(tmp_path_factory.mktemp("tltw", numbered=True)) as deployment:
+    limits = {f"TLTW_{side}_CALLS_PER_MINUTE": str(PLENTY) for side in ("TEAMLEADER", "TWIKEY")}
+    with deploy(tmp_path_factory.mktemp("tltw", numbered=True), more_settings=limits) as deployment:
+        deployment.teamleader.patch("/settings", {"settings": {"rate_limit": PLENTY}})
         yield deployment
-        # Two leases: what a killed worker left behind is verified once more.
-        wait_for("everything owed to be done", deployment.settled, seconds=90)
+        # Two leases at least: what a killed worker left behind is verified once more.
+        wait_for("everything owed to be done", deployment.settled, seconds=120)
         assert deployment.services.ledger("default").books().adds_up
 
 
@@ -33,6 +39,34 @@ def deployment(running: Deployment) -> Iterator[Deployment]:
     running.services.ledger("default").set_auto_update(True)
     account = running.services.ledger("default").books()
     assert account.adds_up, account
+
+
+@pytest.fixture(scope="module")
+def sweeps_rest(running: Deployment) -> Iterator[None]:
+    """No sweep begins beside the test: one rests, and while it does there is no other."""
+    wait_for("the sweep to rest", lambda: sweep_rests(running))
+    yield
+    operations_bulk.turn(running.services, "default", "sweep", "cancel", by="test")
+
+
+@pytest.fixture(scope="module")
+def nothing_else(running: Deployment, sweeps_rest: None) -> None:
+    """Whatever is accepted meanwhile is the test's own doing: no webhook is still on its way, and nothing is owed."""
+    wait_for("webhooks to arrive", lambda: not any(one["state"] == "pending" for one in deliveries(running)))
+    wait_for("everything owed to be done", running.settled, seconds=120)
+
+
+def sweep_rests(deployment: Deployment) -> bool:
+    """Asks a sweep to pause. A short one may be over before it hears of that; then the next one is asked."""
+    sweep = operations_bulk.start_sweep(deployment.services, "default", by="test").job
+    if sweep.state != "paused":
+        operations_bulk.turn(deployment.services, "default", "sweep", "pause", by="test")
+    return sweep.state == "paused"
+
+
+def deliveries(deployment: Deployment) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = deployment.teamleader.get("/deliveries")["deliveries"]
+    return found
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,7 @@ def tltw(running: Deployment) -> Callable[..., Result]:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)

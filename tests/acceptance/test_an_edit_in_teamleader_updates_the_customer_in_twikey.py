@@ -1,7 +1,5 @@
 """Once you edit a customer in Teamleader, a webhook is sent and the full customer is updated (support article)."""
 
-import time
-
 from sandbox.deployment import Deployment, wait_for
 
 ADDRESS = {
@@ -91,9 +89,10 @@ def test_an_emptied_phone_is_no_longer_sent(deployment: Deployment):
     customer_id = synced(deployment, "contact", PERSON)
 
     deployment.edit("contact", customer_id, telephones=[])
-    wait_for("a second write", lambda: len(deployment.writes(customer_id)) == 2)
+    last = lambda: deployment.writes(customer_id)[-1]  # noqa: E731
+    wait_for("a write without it", lambda: "mobile" not in last()["parameters"])
 
-    assert "mobile" not in parameters(deployment, customer_id)
+    assert last()["verb"] == "PATCH"
 
 
 def test_an_invoicing_address_that_moves_is_the_address_twikey_gets(deployment: Deployment):
@@ -109,32 +108,37 @@ def test_an_invoicing_address_that_moves_is_the_address_twikey_gets(deployment: 
 
 def test_an_edit_that_changes_nothing_for_twikey_is_not_written(deployment: Deployment):
     customer_id = synced(deployment, "company", COMPANY)
-    before = deployment.services.ledger("default").books().unchanged
+    ledger = deployment.services.ledger("default")
+    look = lambda: ledger.look(f"company:{customer_id}")  # noqa: E731
+    wait_for("the outcome of the first", lambda: (state := look()) and not state.owed)
 
     deployment.edit("company", customer_id, remarks="likes coffee")
-    wait_for("the outcome", lambda: deployment.services.ledger("default").books().unchanged > before)
+    wait_for("the outcome", lambda: (state := look()) and state.outcome == "unchanged" and not state.owed)
 
     assert len(deployment.writes(customer_id)) == 1
 
 
-def test_fifty_webhooks_within_a_second_cost_at_most_three_fetches_and_end_with_the_newest_state(
+def test_fifty_webhooks_during_a_fetch_cost_at_most_two_more_and_end_with_the_newest_state(
     deployment: Deployment,
 ):
     customer_id = synced(deployment, "company", COMPANY)
     ledger = deployment.services.ledger("default")
     wait_for("quiet", lambda: (state := ledger.look(f"company:{customer_id}")) and not state.owed)
     # A fetch over the internet takes its time; on loopback one would be over before the next webhook arrives.
-    deployment.teamleader.post("/faults", {"kind": "delay", "seconds": 0.4, "prefix": "/companies.info"})
-    fetched = deployment.fetches(customer_id)
-    begin = time.monotonic()
+    deployment.teamleader.post("/gates", {"name": "fetch", "prefix": "/companies.info", "customer": customer_id})
+    accepted = ledger.books().accepted
+    deployment.edit("company", customer_id, name="Bakkerij Tarwe")
+    wait_for("the fetch", lambda: deployment.teamleader.get("/gates")["gates"][0]["waiting"])
 
     for number in range(50):
         deployment.edit("company", customer_id, name=f"Bakkerij Tarwe {number}")
-    took = time.monotonic() - begin
+    wait_for("all of them to be accepted", lambda: ledger.books().accepted >= accepted + 51)
+    # One, unless this machine is so slow that its caller gave up meanwhile.
+    fetched = deployment.fetches(customer_id)
+    deployment.teamleader.delete("/gates/fetch")
     wait_for(
         "the newest name", lambda: (deployment.in_twikey(customer_id) or {}).get("companyName") == "Bakkerij Tarwe 49"
     )
     wait_for("quiet", lambda: (state := ledger.look(f"company:{customer_id}")) and not state.owed)
 
-    print(f"50 edits in {took:.2f} s: {deployment.fetches(customer_id) - fetched} fetches")
-    assert deployment.fetches(customer_id) - fetched <= 3 * max(1, round(took))
+    assert deployment.fetches(customer_id) - fetched <= 2

@@ -22,6 +22,7 @@ from standardwebhooks.webhooks import Webhook
 from config.keys import IntegrationKeys
 from config.store import connect
 from config.webhook_address import webhook_token
+from sandbox.deployment import free_port
 
 pytestmark = pytest.mark.processes
 
@@ -58,7 +59,7 @@ class Web:
         return self.request("POST", path, raw, headers)
 
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {}, encode_chunked=headers == CHUNKED)
             return _answer(connection.getresponse())
@@ -67,7 +68,7 @@ class Web:
 
     def raw(self, text: bytes) -> Answer:
         """Sends bytes that a well-behaved client would not send."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(text)
             response = http.client.HTTPResponse(connection)
             response.begin()
@@ -113,14 +114,8 @@ def environment(store_url: str, port: int) -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until_alive(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -142,7 +137,7 @@ def started(valkey_url: str) -> Iterator[Web]:
             yield Web(port, store)
     finally:
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.fixture

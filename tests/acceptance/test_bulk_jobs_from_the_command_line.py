@@ -89,18 +89,19 @@ def test_a_job_is_paused_resumed_and_cancelled(deployment: Deployment, tltw):
     tltw("invoices", "import", "--no-wait")
     wait_for("the middle of it", lambda: is_running(deployment))
 
-    again = tltw("invoices", "import", "--no-wait", "--json")
     pausing = tltw("jobs", "pause", "invoices")
+    again = tltw("invoices", "import", "--no-wait", "--json")
     deployment.teamleader.delete("/gates/list")
     state = lambda: operations_bulk.job(deployment.services, "default", "invoices").state  # noqa: E731
     wait_for("the pause", lambda: state() == "paused")
     paused = tltw("jobs", "show", "invoices")
     resumed = tltw("jobs", "resume", "invoices")
-    wait_for("the end", lambda: state() == "done", seconds=60)
+    wait_for("the end", lambda: state() == "done", seconds=120)
     late = tltw("jobs", "cancel", "invoices")
 
     assert again.json["by"].startswith("cli:")
-    assert "will pause" in pausing.out
+    # Where the command took longer than the call at the gate lives, no step is under way any more.
+    assert "will pause" in pausing.out or "invoices is paused" in pausing.out
     assert "invoices: paused" in paused.out
     assert resumed.code == 0
     assert (late.code, "nothing to cancel" in late.out) == (1, True)
@@ -109,28 +110,38 @@ def test_a_job_is_paused_resumed_and_cancelled(deployment: Deployment, tltw):
 @pytest.mark.processes
 def test_ctrl_c_only_stops_looking(deployment: Deployment):
     deployment.teamleader.post("/gates", {"name": "list", "prefix": "/invoices.list"})
+    operations_bulk.start_invoices(deployment.services, "default", by="test")
+    wait_for("the middle of it", lambda: is_running(deployment))
     command = subprocess.Popen(
         [sys.executable, "-m", "ingress.cli", "invoices", "import"],
         env={**os.environ, **deployment.environment},
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         # Whoever runs the tests in the background makes their children deaf to Ctrl-C.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    wait_for("the middle of it", lambda: is_running(deployment), seconds=30)
-    time.sleep(2)  # it follows the job by now, and will for as long as the gate is shut
+    assert command.stdout
+    said = command.stdout.readline()
+    time.sleep(
+        0.5
+    )  # that was the last thing it does before it follows the run, which it will for as long as the gate is shut
 
     command.send_signal(signal.SIGINT)
-    out, _ = command.communicate(timeout=30)
+    out, _ = command.communicate(timeout=60)
     running = operations_bulk.job(deployment.services, "default", "invoices")
     deployment.teamleader.delete("/gates/list")
 
     assert command.returncode == 0, out
     assert "tltw jobs show invoices --follow" in out
     assert running is not None
-    assert running.state == "running"
-    wait_for("it to go on", lambda: operations_bulk.job(deployment.services, "default", "invoices").is_over, seconds=60)
+    assert "under way already" in said
+    # Waiting, when this machine is so slow that the call at the gate was given up meanwhile.
+    assert (running.state in ("running", "waiting"), running.asked) == (True, "")
+    wait_for(
+        "it to go on", lambda: operations_bulk.job(deployment.services, "default", "invoices").is_over, seconds=120
+    )
 
 
 @pytest.mark.parametrize(

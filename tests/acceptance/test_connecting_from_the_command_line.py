@@ -28,8 +28,8 @@ def merchant(running: Deployment, tltw) -> Iterator[dict[str, str]]:
 def consent(address: str, account: str) -> str:
     """A person at the consent page of Teamleader; answers where the browser landed."""
     asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    assert httpx.get(address).status_code == 200
-    answer = httpx.post(address.partition("?")[0], data={**asked, "account": account, "decision": "allow"})
+    assert httpx.get(address, timeout=60).status_code == 200
+    answer = httpx.post(address.partition("?")[0], data={**asked, "account": account, "decision": "allow"}, timeout=60)
     return answer.headers["location"]
 
 
@@ -45,7 +45,7 @@ def connect(deployment: Deployment, person: Callable[[str], str]) -> tuple[int, 
     )
     assert process.stderr
     address = next(line.strip() for line in process.stderr if line.startswith("http"))
-    out, err = process.communicate(person(address) + "\n", timeout=60)
+    out, err = process.communicate(person(address) + "\n", timeout=240)
     return process.returncode, out, err
 
 
@@ -105,7 +105,7 @@ def test_a_secret_that_is_named_without_a_value_is_asked_for_and_never_shown(dep
         input="another-key\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from config.webhook_address import webhook_token
-from sandbox.deployment import Deployment, wait_for
+from sandbox.deployment import Deployment
 from sandbox.teamleader.world import DEFAULT_ACCOUNT
-from workers import operations_bulk
 
 pytestmark = pytest.mark.processes
 
@@ -86,7 +85,7 @@ class Attacker:
 
     def raw(self, name: str, sent: bytes) -> int:
         """Bytes that no client library would send; 0 when the server hung up without a word."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             first = connection.recv(64).split(b" ", 2)
@@ -97,7 +96,7 @@ class Attacker:
     def _open(self, *, fresh: bool) -> http.client.HTTPConnection:
         if fresh or self.connection is None:
             self.close()
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         return self.connection
 
     def close(self) -> None:
@@ -107,15 +106,9 @@ class Attacker:
 
 
 @pytest.fixture(scope="module")
-def attacker(running: Deployment) -> Any:
+def attacker(running: Deployment, nothing_else: None) -> Any:
     one = Attacker(running)
-    # Whatever is accepted meanwhile is to be the attacker's doing: no sweep may begin beside it.
-    operations_bulk.start_sweep(running.services, "default", by="test")
-    operations_bulk.turn(running.services, "default", "sweep", "pause", by="test")
-    wait_for("the sweep to rest", lambda: operations_bulk.job(running.services, "default", "sweep").state == "paused")
-    wait_for("everything owed to be done", running.settled, seconds=60)
     yield one
-    operations_bulk.turn(running.services, "default", "sweep", "cancel", by="test")
     one.close()
     for name, counts in one.answers.items():
         shown = ", ".join(f"{count} x {status or 'hung up'}" for status, count in sorted(counts.items()))

@@ -22,8 +22,8 @@ CASES = int(os.environ.get("TLTW_FUZZ_CASES", "60"))
 KEPT = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-def test_every_answer_is_documented_and_nothing_made_up_is_accepted(running: Deployment):
-    schema = schemathesis.openapi.from_url(f"{running.web_url}/openapi.yaml")
+def test_every_answer_is_documented_and_nothing_made_up_is_accepted(running: Deployment, nothing_else: None):
+    schema = schemathesis.openapi.from_url(f"{running.web_url}/openapi.yaml", timeout=60)
     right = webhook_token(running.environment["TLTW_WEBHOOK_KEY"], "default")
     ledger, seen = running.services.ledger("default"), Counter()
 
@@ -38,7 +38,7 @@ def test_every_answer_is_documented_and_nothing_made_up_is_accepted(running: Dep
                 case.path_parameters.update({"integration": "default", "token": right})
             before = ledger.books().accepted
 
-            response = case.call(base_url=running.web_url)
+            response = case.call(base_url=running.web_url, timeout=60)
 
             case.validate_response(response, checks=KEPT)
             assert ledger.books().accepted == before

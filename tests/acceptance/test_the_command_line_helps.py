@@ -96,10 +96,12 @@ def test_no_log_line_holds_a_name_an_email_a_token_or_a_webhook_path(deployment:
     )
     deployment.twikey.post("/faults", {"kind": "status", "status": 500, "prefix": "/creditor/customer", "count": 1})
     deployment.edit("company", company, remarks="x")
-    wait_for("the customer", lambda: deployment.in_twikey(company), seconds=30)
+    wait_for("the customer", lambda: deployment.in_twikey(company))
     token = tltw("webhook-address").out.strip().rsplit("/", 1)[1]
+    files = [deployment.folder / "logs" / f"{name}.log" for name in ("web", "worker", "clock")]
+    wait_for("the log to tell of it", lambda: company in files[1].read_text())
 
-    logs = "".join((deployment.folder / "logs" / f"{name}.log").read_text() for name in ("web", "worker", "clock"))
+    logs = "".join(file.read_text() for file in files)
 
     secrets = [deployment.environment["TLTW_TWIKEY_API_TOKEN"], token]
     assert company in logs

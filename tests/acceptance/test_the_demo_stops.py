@@ -30,12 +30,12 @@ def test_a_demo_that_a_script_started_in_the_background_ends_at_sigint(tmp_path:
             preexec_fn=ignore_ctrl_c,
         )
     try:
-        wait_for("the invitation", lambda: "Ctrl-C stops everything." in log.read_text(), seconds=60)
+        wait_for("the invitation", lambda: "Ctrl-C stops everything." in log.read_text(), seconds=180)
         demo.send_signal(signal.SIGINT)
 
-        assert demo.wait(timeout=60) == 0
+        assert demo.wait(timeout=90) == 0
         assert "Stopped: every process that was started has ended." in log.read_text()
     finally:
         if demo.poll() is None:
             demo.terminate()
-            demo.wait(timeout=60)
+            demo.wait(timeout=90)

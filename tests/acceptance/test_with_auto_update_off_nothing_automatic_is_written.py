@@ -11,7 +11,9 @@ def test_an_edit_while_off_is_recorded_and_caught_up_when_switched_on(deployment
 
     deployment.edit("company", company, name="Garage Motor & Zoon")
     ledger = deployment.services.ledger("default")
-    state = wait_for("the record of it", lambda: ledger.look(f"company:{company}"))
+    state = wait_for(
+        "the record of it", lambda: (state := ledger.look(f"company:{company}")) and state.outcome and state
+    )
 
     assert (state.outcome, state.reason, state.held) == ("skipped", "auto_update_off", True)
     assert deployment.writes(company) == []

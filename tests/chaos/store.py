@@ -46,7 +46,7 @@ class Store:
         binary = shutil.which("redis-server") or "redis-server"
         self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def wait(self, *, seconds: float = 20) -> None:
+    def wait(self, *, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:

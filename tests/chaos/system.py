@@ -35,9 +35,6 @@ from workers.services import Services, open_services
 
 # Calls per minute where the limit is not what is tried: more than any scenario makes, but no more than Redis counts with ease.
 PLENTY = 3_000
-# Ports of our own, below those the system hands out: while we are killed nobody else may take them.
-STORE_PORT = 10_000 + 2 * (os.getpid() % 11_000)
-WEB_PORT = STORE_PORT + 1
 OURS = ("web", "worker", "worker2", "clock")
 
 
@@ -334,7 +331,7 @@ def service(
             "TLTW_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
             "TLTW_TEAMLEADER_CALLS_PER_MINUTE": str(limit or PLENTY),
         }
-        with deploy(folder, more_settings=settings, web_port=WEB_PORT) as deployment:
+        with deploy(folder, more_settings=settings) as deployment:
             first = next(child for child in deployment.supervisor.children if child.name == "worker")
             log = folder / "logs" / "worker2.log"
             deployment.supervisor.children.append(Child("worker2", first.command, first.environment, log))
@@ -353,7 +350,7 @@ def service(
 def stock(folder: Path, seed: int, manners: Manners, *, fsync: str = "everysec") -> Iterator[System]:
     """The stock pipeline of `baseline/`, on the same store, proxy and simulated systems."""
     with _store_and_proxy(folder, seed, fsync) as (store, proxy):
-        teamleader_port, twikey_port, web_port = free_port(), free_port(), WEB_PORT
+        teamleader_port, twikey_port, web_port = free_port(), free_port(), free_port()
         client = httpx.Client(timeout=10)
         teamleader = Simulated(f"http://127.0.0.1:{teamleader_port}", client)
         twikey = Simulated(f"http://127.0.0.1:{twikey_port}", client)
@@ -401,7 +398,7 @@ def _listens(client: httpx.Client, address: str) -> bool:
 
 @contextmanager
 def _store_and_proxy(folder: Path, seed: int, fsync: str) -> Iterator[tuple[Store, Proxy]]:
-    store = Store(folder / "redis", STORE_PORT, fsync=fsync)
+    store = Store(folder / "redis", free_port(), fsync=fsync)
     store.start()
     store.wait()
     proxy = Proxy(store.port, seed=seed)
