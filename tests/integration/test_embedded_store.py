@@ -32,7 +32,7 @@ def test_what_was_written_survives_a_kill_and_the_server_comes_back(store, tmp_p
     assert first
 
     os.kill(first, signal.SIGKILL)
-    wait_for("the server to be back", lambda: store.pid != first and running(tmp_path / "data"), seconds=10)
+    wait_for("the server to be back", lambda: store.pid != first and running(tmp_path / "data"), seconds=60)
 
     with connect(store.url) as client:
         assert client.get("kept") == b"yes"

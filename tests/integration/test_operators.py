@@ -131,7 +131,7 @@ def test_two_changes_at_once_are_both_kept(store):
     started = threading.Barrier(2)
 
     def change(what):
-        started.wait()
+        started.wait(60)
         what()
 
     threads = [
@@ -141,7 +141,7 @@ def test_two_changes_at_once_are_both_kept(store):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
     an = operators.find(store, "an")
     assert (an.role, an.limit) == (Role.ADMIN, {"one"})

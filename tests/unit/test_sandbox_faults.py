@@ -89,7 +89,7 @@ def test_a_hanging_call_is_over_when_its_caller_gives_up(twikey: tuple[Twikey, h
     with pytest.raises(httpx.ReadTimeout):
         client.get("/creditor/customer/1", timeout=0.1)
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not all(record.ended for record in app.log.records()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -38,7 +38,7 @@ class Listener:
 
 
 def wait_until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -98,11 +98,13 @@ def test_a_killed_process_is_taken_over_from_the_last_commit(jobs: Jobs, store: 
 
 def test_a_lease_lets_a_killed_job_go_within_twenty_seconds(jobs: Jobs) -> None:
     start(jobs)
+    began = time.monotonic()
     take(jobs)
 
     _, until = jobs.next_turns()
 
-    assert timedelta(seconds=18) < until <= timedelta(seconds=20)
+    passed = timedelta(seconds=time.monotonic() - began + 0.1)  # however long this machine stood still
+    assert timedelta(seconds=20) - passed <= until <= timedelta(seconds=20)
 
 
 def test_a_long_step_keeps_its_job(jobs: Jobs, store: "redis.Redis") -> None:

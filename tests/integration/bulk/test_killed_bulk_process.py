@@ -86,7 +86,7 @@ class Mortal:
 
     def _wait_until_taken_up(self, kind: str) -> None:
         begun = self.look(kind)
-        wait_for("the job to be taken up", lambda: self.look(kind) != begun or begun.is_over, seconds=30)
+        wait_for("the job to be taken up", lambda: self.look(kind) != begun or begun.is_over, seconds=60)
 
     def _leases_are_over(self, kind: str) -> None:
         """Twenty seconds later."""

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from config.keys import IntegrationKeys
+from sandbox.deployment import wait_for
 from tests.integration.bulk.town import INTEGRATION, Live, Town
 from workers import integrations
 from workers.bulk.jobs import Job, Json, Plan, Step
@@ -16,6 +17,12 @@ from workers.bulk.kinds import BulkTools
 from workers.bulk.policy import JobFailed
 from workers.bulk.runner import Runner
 from workers.clients.errors import ReconnectNeeded, Refused, Throttled, Unavailable
+
+
+@pytest.fixture(autouse=True)
+def turns_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a turn does here it does in one, however long this machine stands still between two steps."""
+    monkeypatch.setattr("workers.bulk.runner.TURN", timedelta(minutes=1))
 
 
 @dataclass
@@ -70,12 +77,12 @@ def test_a_job_is_done_step_by_step(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "reason", "state"),
+    ("trouble", "reason", "state"),  # made when the tests are collected, long before they run
     [
-        (Throttled("teamleader", "Slower.", until=datetime.now(UTC) + timedelta(minutes=1)), "throttled", "waiting"),
+        (Throttled("teamleader", "Slower.", until=datetime.now(UTC) + timedelta(days=1)), "throttled", "waiting"),
         (Throttled("twikey", "Slower.", until=None), "throttled", "waiting"),
         (Unavailable("teamleader", "It is away."), "unavailable", "waiting"),
-        (Throttled("teamleader", "x", until=datetime.now(UTC) + timedelta(minutes=1), status=None), "", "running"),
+        (Throttled("teamleader", "x", until=datetime.now(UTC) + timedelta(days=1), status=None), "", "running"),
         (Refused("teamleader", "No right.", status=403), "refused", "failed"),
         (JobFailed("refused", "Not so."), "refused", "failed"),
         (ZeroDivisionError("Jan Janssens"), "internal_error", "failed"),
@@ -214,13 +221,12 @@ def test_two_jobs_take_turns_and_two_threads_never_have_the_same(town: Town) -> 
     for thread in threads:
         thread.start()
 
-    for _ in range(400):
-        if all(town.job(kind.name).state == "done" for kind in kinds):
-            break
-        threading.Event().wait(0.02)
-    works.stop()
-    for thread in threads:
-        thread.join(timeout=5)
+    try:
+        wait_for("the jobs", lambda: all(town.job(kind.name).state == "done" for kind in kinds), seconds=60)
+    finally:
+        works.stop()
+        for thread in threads:
+            thread.join(timeout=60)
 
     assert doubled == []
     assert [town.job(kind.name).result for kind in kinds] == [{"total": 1830}] * 3
@@ -232,16 +238,16 @@ def test_stopping_finishes_the_step_and_gives_the_job_back(town: Town) -> None:
     def slow(number: int, _tools: BulkTools) -> None:
         if number == 2:
             inside.set()
-            go_on.wait(5)
+            go_on.wait(60)
 
     start(town)
     works = runner(town, Count(during=slow))
     thread = threading.Thread(target=works.run)
     thread.start()
-    inside.wait(5)
+    assert inside.wait(60)
     works.stop()
     go_on.set()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
 
     assert not thread.is_alive()
     assert town.job("count").cursor == 2

@@ -217,11 +217,12 @@ def test_a_sync_by_hand_while_off_does_not_count_as_seen(town: Town) -> None:
 
 
 def test_switching_off_in_the_middle_ends_the_sweep_and_the_next_begins_where_the_last_complete_one_did(
-    town: Town,
+    town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town.look_back()
     before = town.complete()
     town.jobs.start(INTEGRATION, "sweep", {}, by="service")
+    monkeypatch.setattr("workers.bulk.runner.TURN", timedelta(minutes=1))
     works = Runner(town.services)
     _switch_off_at(town, call=2)
 
@@ -360,7 +361,10 @@ def test_what_is_found_becomes_owed_a_few_at_a_time(town: Town, monkeypatch: pyt
     ],
     ids=lambda trouble: str(trouble.get("status", trouble["kind"])),
 )
-def test_an_error_is_never_read_as_the_end_of_a_list(town: Town, trouble: dict[str, Any]) -> None:
+def test_an_error_is_never_read_as_the_end_of_a_list(
+    town: Town, trouble: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.bulk.runner.TURN", timedelta(minutes=1))  # up to the error in one turn
     town.sync(f"company:{BAKERY.id}")
     town.look_back()
     before = town.complete()

@@ -49,16 +49,16 @@ def running(upkeep: Upkeep) -> Iterator[None]:
 class Doing:
     """A step that notes for whom it was done; for integrations whose name begins with `hangs` it hangs until `over`."""
 
-    done: list[tuple[str, float]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
     hanging: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, _services, name):
         if name.startswith("hangs"):
             self.hanging.add(name)
-            self.over.wait(30)
+            self.over.wait(100)
             raise Unavailable("teamleader", "Teamleader did not answer in time")
-        self.done.append((name, time.monotonic()))
+        self.done.append(name)
 
 
 @pytest.fixture
@@ -84,18 +84,18 @@ def fail(failure):
 
 
 def test_integrations_that_hang_hold_up_no_step_of_the_others(scene, doing, monkeypatch):
-    monkeypatch.setattr(upkeep_module, "APART", timedelta(milliseconds=5))
+    monkeypatch.setattr(upkeep_module, "APART", timedelta(milliseconds=60))
     add(scene, "hangs", THREADS - 1)
     add(scene, "well", 20)
     both = (Step("register", HOUR, doing), Step("keep_alive", HOUR, doing))
 
     with running(Upkeep(scene.services, both)):
-        wait_for("the others", lambda: len(doing.done) == 40, seconds=10)
+        wait_for("the others", lambda: len(doing.done) == 40, seconds=60)
         hanging = len(doing.hanging)
         doing.over.set()
 
     assert hanging == THREADS - 1
-    assert set(Counter(name for name, _ in doing.done).values()) == {2}
+    assert set(Counter(doing.done).values()) == {2}
 
 
 def test_while_the_teamleader_of_one_hangs_the_webhook_of_another_is_registered(scene):
@@ -107,8 +107,8 @@ def test_while_the_teamleader_of_one_hangs_the_webhook_of_another_is_registered(
     scene.teamleader.faults.set("hang", account=accounts["hangs"].id)
 
     with running(Upkeep(scene.services)):
-        wait_for("the registration", lambda: accounts["well"].registrations, seconds=5)
-        wait_for("all of it", lambda: set(*accounts["well"].registrations.values()) == set(EVENT_TYPES), seconds=5)
+        wait_for("the registration", lambda: accounts["well"].registrations, seconds=60)
+        wait_for("all of it", lambda: set(*accounts["well"].registrations.values()) == set(EVENT_TYPES), seconds=60)
         scene.teamleader.faults.clear()
 
 
@@ -117,16 +117,20 @@ def test_those_that_begin_at_the_same_moment_are_spread_and_one_that_comes_later
 ):
     monkeypatch.setattr(upkeep_module, "APART", timedelta(milliseconds=40))
     add(scene, "early", 40)
+    # When each is to begin, not when a busy machine came to it.
+    plan, waits = Upkeep._plan, {}
+    monkeypatch.setattr(
+        Upkeep, "_plan", lambda self, job, after: (waits.setdefault(job[0], after), plan(self, job, after))
+    )
 
     with running(Upkeep(scene.services, (Step("register", HOUR, doing),))):
-        wait_for("all of them", lambda: len(doing.done) == 40)
+        wait_for("all of them", lambda: len(doing.done) == 40, seconds=60)
         scene.add("later")
-        added = time.monotonic()
-        wait_for("the new one", lambda: len(doing.done) == 41)
+        wait_for("the new one", lambda: len(doing.done) == 41, seconds=60)
 
-    times = [at for _, at in doing.done]
-    assert times[39] - times[0] > 40 * 0.04 / 2
-    assert times[40] - added < 40 * 0.04
+    later = waits.pop("later")
+    assert sorted(waits.values()) == [place * timedelta(milliseconds=40) for place in range(40)]
+    assert later == timedelta(0)
 
 
 def test_one_that_was_removed_is_left_alone(scene, doing):
@@ -134,10 +138,10 @@ def test_one_that_was_removed_is_left_alone(scene, doing):
     upkeep = Upkeep(scene.services, (Step("often", timedelta(milliseconds=50), doing),))
 
     with running(upkeep):
-        wait_for("a few times", lambda: len(doing.done) > 2)
+        wait_for("a few times", lambda: len(doing.done) > 2, seconds=60)
         scene.services.store.srem("tltw:integrations", "bakery")
         scene.services.store.incr("tltw:integrations:revision")
-        wait_for("the news", lambda: not upkeep._known)
+        wait_for("the news", lambda: not upkeep._known, seconds=60)
         time.sleep(0.2)
         before = len(doing.done)
         time.sleep(0.3)

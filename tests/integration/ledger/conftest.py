@@ -2,7 +2,7 @@
 number of customers."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
@@ -29,6 +29,18 @@ def ledger(scripts: Scripts) -> Ledger:
 def hasty(scripts: Scripts, ledger: Ledger) -> Ledger:
     """The same ledger for workers that die or stall: their leases are over almost at once."""
     return Ledger(scripts, "acme", lease=timedelta(milliseconds=1))
+
+
+@pytest.fixture
+def now(store: "redis.Redis") -> Callable[[], datetime]:
+    """What the store's clock says, in milliseconds as the ledger writes moments. However slow the machine is, what is due in
+    a minute is due between `before + MINUTE` and `now() + MINUTE`."""
+
+    def now() -> datetime:
+        seconds, microseconds = store.time()
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=microseconds // 1000)
+
+    return now
 
 
 @pytest.fixture

@@ -103,16 +103,19 @@ def test_an_api_that_fails_and_one_that_asked_for_a_pause_are_in_trouble(ledger,
     assert look().in_trouble == ("teamleader", "twikey")
 
 
-def test_webhooks_of_edits_are_counted_by_day_also_while_auto_update_is_off(ledger, look, store):
+def test_webhooks_of_edits_are_counted_by_day_also_while_auto_update_is_off(ledger, look, store, now):
+    before, began = today(store), now()
     ledger.mark("contact:1", WEBHOOK)
     ledger.mark("contact:1", frozenset({Cause.DELETED}))
     ledger.set_auto_update(False)
     ledger.mark("contact:2", frozenset({Cause.ADDED}))
 
-    (day,) = look(webhooks=True).webhook_days.items()
+    days = look(webhooks=True).webhook_days
 
-    assert (day[0], day[1].number) == (today(store), 3)
-    assert abs(day[1].first.timestamp() - store.time()[0]) < 5
+    # Three on one day, or over two when it ends meanwhile.
+    assert set(days) <= {before, today(store)}
+    assert sum(day.number for day in days.values()) == 3
+    assert began <= min(day.first for day in days.values()) <= now()
     assert look().webhook_days == {}
 
 

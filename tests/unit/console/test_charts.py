@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import workers.ledger
@@ -88,6 +88,7 @@ def test_how_soon_is_drawn_from_the_bound_of_the_half_up_to_that_of_95_of_100():
     assert bottom == pytest.approx(charts.line(SECOND) + charts.STEP, abs=0.1)
 
 
+@settings(max_examples=25)
 @given(st.lists(hours, min_size=24, max_size=24))
 def test_nothing_is_drawn_outside_of_the_picture(some):
     day = charts.day(some)
