@@ -20,7 +20,7 @@ from sandbox.world import CHARACTERS, character
 from tests.integration.bulk.town import INTEGRATION, Town
 from workers.bulk import csv_export
 from workers.bulk.kinds import bulk_tools
-from workers.bulk.parts import PART_BYTES
+from workers.bulk.parts import PART_BYTES, Parts
 from workers.bulk.registry import KINDS
 from workers.bulk.runner import Runner
 from workers.bulk.workspace import Workspace
@@ -285,7 +285,11 @@ def test_a_disk_that_lost_what_was_committed_makes_it_start_over(
     town: Town, monkeypatch: pytest.MonkeyPatch, which: int
 ) -> None:
     """In the part that is being written, or in one that was finished long ago."""
-    grow(town, 3_000)
+    grow(town, 500)
+    assert Parts.__init__.__kwdefaults__
+    monkeypatch.setitem(
+        Parts.__init__.__kwdefaults__, "limit", 30_000
+    )  # so that hundreds of customers are several parts
     monkeypatch.setattr("workers.bulk.runner.TURN", csv_export.timedelta(0))
     monkeypatch.setattr(csv_export, "STEP_SECONDS", 0)
     start(town)
