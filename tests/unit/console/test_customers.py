@@ -151,7 +151,7 @@ def test_beside_a_job_that_takes_every_call_as_it_comes_free_a_search_is_answere
 
 
 def test_a_search_takes_no_call_that_live_work_needs(shop, viewer, monkeypatch):
-    monkeypatch.setattr(ask, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(ask, "patiently", lambda question, longest_seconds: question())
     tools = shop.services.tools("default")
     limit = tools.integration.teamleader.calls_per_minute
     shop.ledger.mark("company:waiting", frozenset({Cause.WEBHOOK}))
