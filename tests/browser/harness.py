@@ -164,7 +164,7 @@ def chromium() -> str:
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    why = "no Chromium on PATH (Debian: apt-get install chromium)"
+    why = "no Chromium on PATH (Debian: apt-get install chromium-headless-shell)"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{why}; in CI the browser must be there.")
     pytest.skip(why)
