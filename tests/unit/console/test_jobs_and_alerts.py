@@ -180,6 +180,24 @@ def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatc
     assert "cannot_map" not in page
 
 
+def test_when_only_the_newest_letters_were_counted_by_reason_the_alert_says_so(house, monkeypatch):
+    begun = datetime.now(UTC)
+    alert = Alert(
+        kind=Kind.DEAD_LETTERS,
+        integration="default",
+        since=begun,
+        noticed=begun,
+        seen=begun,
+        number=2000,
+        detail="refused 60, cannot_map 40",
+    )
+    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+
+    page = text_of(house.browser("the-admin").get("/alerts"))
+
+    assert "2,000 letters Why, of the newest 100: The other side said no: 60" in page
+
+
 def test_an_alert_leads_to_the_page_on_which_one_does_something_about_it(house, monkeypatch):
     begun = datetime.now(UTC)
     alert = Alert(kind=Kind.DEAD_LETTERS, integration="default", since=begun, noticed=begun, seen=begun, number=1)
