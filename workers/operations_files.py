@@ -84,7 +84,9 @@ def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, 
     """
     if len(uploads) > MOST_UPLOADS:
         raise Unreadable(
-            f"These are {len(uploads):,} files; at most {MOST_UPLOADS} come in at once. Zip them, or split."
+            f"These are {len(uploads):,} files; at most {MOST_UPLOADS} come in at once. Zip them, or split.",
+            reason="too_many",
+            count=MOST_UPLOADS,
         )
     folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
     make_private(folder)

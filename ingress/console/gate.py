@@ -1,7 +1,7 @@
 """Who comes in: asked before every request, in this order: the right address, a session, a form of ours, the right role."""
 
 import structlog
-from flask import Flask, Request, Response, g, request, url_for
+from flask import Flask, Request, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from ingress.console import csrf
@@ -90,11 +90,29 @@ def check_form(here: Here) -> None:
 
 
 def sign_in_first(here: Here, need: Need) -> Response:
-    """To the sign-in page, and from there back. What was sent with a POST is not repeated."""
+    """To the sign-in page, and from there back. What was sent with a POST is not repeated: it leads to the page it belongs to."""
     if request.method == "POST":
-        return here.go("sign_in.form", said="sign_in.session_ended")
-    back = request.path if need.secret_query else request.full_path.rstrip("?")
-    return here.go("sign_in.form", next=back if back != url_for("overview.shown") else None)
+        return here.go("sign_in.form", said="sign_in.session_ended", next=_if_not_first(page_above()))
+    return here.go(
+        "sign_in.form", next=_if_not_first(request.path if need.secret_query else request.full_path.rstrip("?"))
+    )
+
+
+def page_above() -> str:
+    """The page on which a form stood: the nearest one at or above the address it is sent to."""
+    looks = {rule.rule: rule for rule in current_app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    rule = request.url_rule.rule if request.url_rule else ""
+    while rule:
+        if found := looks.get(rule):
+            given = request.view_args or {}
+            return url_for(found.endpoint, **{name: given[name] for name in found.arguments})
+        rule = rule.rpartition("/")[0]
+    return url_for("overview.shown")
+
+
+def _if_not_first(path: str) -> str | None:
+    """Signing in leads to the first page by itself."""
+    return path if path != url_for("overview.shown") else None
 
 
 def allowed_hosts(console_url: str) -> frozenset[str]:

@@ -13,6 +13,9 @@ from workers.alerts.kinds import Kind
 from workers.operations_alerts import Tried
 from workers.operators import Role
 
+# The page on which one does something about it.
+LEADS_TO = {Kind.DEAD_LETTERS: "dead_letters", Kind.RECONNECT_NEEDED: "connection", Kind.PAUSED_ITSELF: "switches"}
+
 pages = Pages("alerts")
 
 
@@ -36,6 +39,7 @@ def _show(here: Here, tried: list[Tried] | None = None) -> Response:
         reasons={alert: _reasons(here, alert) for alert in view.open if alert.kind is Kind.DEAD_LETTERS},
         told=[(datetime.fromisoformat(message.at), message) for message in view.told],
         tried=tried or [],
+        leads_to=LEADS_TO,
         may_test=here.operator.may(Role.ADMIN, unlimited=True),
     )
 

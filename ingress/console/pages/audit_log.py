@@ -12,6 +12,7 @@ from workers import audit
 from workers.operators import Role
 
 PAGE = 50
+LONGEST_NAME = 64
 ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
 
 pages = Pages("audit_log")
@@ -23,14 +24,17 @@ def shown(here: Here) -> Answer:
     if chosen:
         here.integration(chosen)
     before = request.args.get("before", "")
-    entries = list(islice(seen_by(here, chosen, before if ENTRY_ID.fullmatch(before) else ""), PAGE + 1))
+    who = request.args.get("who", "").strip()[:LONGEST_NAME]
+    seen = seen_by(here, chosen, before if ENTRY_ID.fullmatch(before) else "")
+    entries = list(islice((entry for entry in seen if who.casefold() in entry.by.casefold()), PAGE + 1))
     return here.page(
         "audit_log.html",
         entries=entries[:PAGE],
         older=entries[PAGE - 1].id if len(entries) > PAGE else "",
         first=not before,
         chosen=chosen,
-        integrations=[integration.id for integration in here.integrations()],
+        who=who,
+        names={integration.id: integration.name for integration in here.integrations()},
     )
 
 

@@ -151,12 +151,13 @@ def _subjects(here: Here, integration: Integration) -> list[str]:
 
 def _ask(here: Here, integration: Integration, act: str, *, tried: DryRun | None = None, problem: str = "") -> Response:
     everything = _means_all() and act == "replay"
-    subjects = _subjects(here, integration)
+    # Giving up is for those that were looked at: never all of a filter, whatever an address says.
+    subjects = _subjects(here, integration) if everything or not _means_all() else []
     if not subjects:
         return here.go(
             "dead_letters.shown",
             integration=integration.id,
-            said="dead_letters.no_longer" if _means_all() or _ticked() else "dead_letters.nothing_ticked",
+            said="dead_letters.no_longer" if everything or _ticked() else "dead_letters.nothing_ticked",
             done=False,
         )
     choice = _choice() if everything else Choice()

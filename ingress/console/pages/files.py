@@ -79,7 +79,7 @@ def upload(here: Here, integration: Integration) -> Answer:
         with operations_files.taken_in(here.services, integration.id, given) as paths:
             checked = operations_files.check_import(here.services, integration.id, paths, limits=UPLOAD)
     except Unreadable as unreadable:
-        return _all(here, integration, problem=here.words("files.unreadable"), unreadable=str(unreadable))
+        return _all(here, integration, problem=here.words("files.unreadable"), unreadable=unreadable)
     return here.go("files.rows", integration=integration.id, desk=checked.desk)
 
 
@@ -152,7 +152,7 @@ def remove(here: Here, integration: Integration, file_id: str) -> Answer:
     return here.go("files.shown", integration=integration.id, said="files.removed", said_with={"name": removed.name})
 
 
-def _all(here: Here, integration: Integration, *, problem: str = "", unreadable: str = "") -> Response:
+def _all(here: Here, integration: Integration, *, problem: str = "", unreadable: Unreadable | None = None) -> Response:
     jobs = [operations_bulk.job(here.services, integration.id, kind) for kind in KINDS]
     under_way = [job for job in jobs if job is not None and not job.is_over]
     may_act = here.operator.may(Role.OPERATOR)

@@ -190,6 +190,18 @@ def test_all_of_a_filter_cannot_be_given_up_at_once(house):
     assert dead(house) == {"company:1"}
 
 
+def test_asking_to_give_up_all_of_a_filter_says_that_nothing_was_ticked(house):
+    for number in range(60):
+        house.bury(f"company:{number}", "refused")
+    browser = house.browser("the-operator")
+
+    answer = browser.get(f"{LETTERS}/chosen?all=1&act=discard")
+
+    assert answer.status_code == 303
+    assert "Nothing was ticked" in text_of(browser.get(answer.location))
+    assert len(dead(house)) == 60
+
+
 def test_a_store_that_goes_away_in_between_says_what_was_done_and_offers_the_rest(house, monkeypatch):
     for number in range(3):
         house.bury(f"company:{number}")

@@ -233,7 +233,7 @@ def test_several_files_and_a_zip_come_in_together(house):
     [
         (b"name,street\r\nTarwe,Markt 1\r\n", "other.csv", "customerNumber"),
         (b"customerNumber,l\r\n1,nl\r\n2,\xe9", "latin.csv", "line 2"),
-        (b"PK\x03\x04 not really", "broken.zip", "a zip that cannot be read"),
+        (b"PK\x03\x04 not really", "broken.zip", "broken.zip is a zip that cannot be opened"),
         (b"", "empty.csv", "customerNumber"),
     ],
 )
@@ -244,6 +244,17 @@ def test_a_file_that_cannot_be_understood_is_refused_in_words_and_leaves_nothing
     assert "Nothing was taken in" in text_of(answer)
     assert why in text_of(answer)
     assert list((shared(house).folder / "work").iterdir()) == []
+
+
+def test_what_excel_saves_without_utf8_is_explained_in_the_language_of_the_reader(house):
+    browser = house.browser("the-operator")
+    browser.headers["Accept-Language"] = "nl-BE"
+
+    answer = upload(browser, ROWS.replace("Peeters", "Müller").encode("cp1252"), "klanten.csv")
+
+    assert answer.status_code == 422
+    assert "klanten.csv is niet in UTF-8" in text_of(answer)
+    assert "In Excel: Opslaan als" in text_of(answer)
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(house):

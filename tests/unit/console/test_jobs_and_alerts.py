@@ -157,7 +157,7 @@ def test_alerts_that_only_the_log_gets_say_that_nobody_is_woken(build):
 
     pages = [text_of(house.browser("the-admin").get("/alerts")) for house in houses]
 
-    assert ["nobody is woken" in page for page in pages] == [True, False]
+    assert ["nobody is told" in page for page in pages] == [True, False]
 
 
 def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatch):
@@ -178,6 +178,34 @@ def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatc
     assert "The other side said no: 2" in page
     assert "3 letters" in page
     assert "cannot_map" not in page
+
+
+def test_when_only_the_newest_letters_were_counted_by_reason_the_alert_says_so(house, monkeypatch):
+    begun = datetime.now(UTC)
+    alert = Alert(
+        kind=Kind.DEAD_LETTERS,
+        integration="default",
+        since=begun,
+        noticed=begun,
+        seen=begun,
+        number=2000,
+        detail="refused 60, cannot_map 40",
+    )
+    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+
+    page = text_of(house.browser("the-admin").get("/alerts"))
+
+    assert "2,000 letters Why, of the newest 100: The other side said no: 60" in page
+
+
+def test_an_alert_leads_to_the_page_on_which_one_does_something_about_it(house, monkeypatch):
+    begun = datetime.now(UTC)
+    alert = Alert(kind=Kind.DEAD_LETTERS, integration="default", since=begun, noticed=begun, seen=begun, number=1)
+    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+
+    page = house.browser("the-admin").get("/alerts").text
+
+    assert 'href="/integrations/default/dead-letters">See which and why</a>' in page
 
 
 def test_alerts_say_that_nothing_is_open_and_name_the_channels(house):

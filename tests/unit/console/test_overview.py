@@ -68,7 +68,8 @@ def test_in_sync_says_how_many_customers_and_when_the_last_changed(ledger, look)
 
     assert "All 3 customers are in sync; last change just now." in text
     assert "In order" in text
-    assert re.search(r"Half of the edits were in Twikey within [0-9.]+ s, 95 of 100 within [0-9.]+ s\.", text)
+    both = r"Half of the edits were in Twikey within [0-9.]+ s, 95 of 100 within [0-9.]+ s\."
+    assert re.search(both + r"|95 of 100 edits were in Twikey within [0-9.]+ s\.", text)
 
 
 def test_a_dead_letter_makes_it_red_and_says_what_to_do(ledger, look):
@@ -303,3 +304,19 @@ def test_what_is_planted_in_a_label_stays_letters(house, ledger, add, look):
 
     assert "<script>alert" not in page.text
     assert "<img" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("paused_by_operator", "iemand heeft ze gepauzeerd"),
+        ("account.deactivated", "Teamleader deactiveerde het account"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_why_an_integration_is_paused_is_said_in_words(house, add, reason, words):
+    add("bakery").set_state("paused", reason)
+
+    text = text_of(house.browser("the-viewer", **{"Accept-Language": "nl"}).get("/"))
+
+    assert words in text

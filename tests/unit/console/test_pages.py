@@ -81,6 +81,24 @@ def test_the_audit_log_is_shown_newest_first_page_by_page_without_gaps(house):
     assert seen == [f"change-{number:03}" for number in reversed(range(120))]
 
 
+def test_the_audit_log_shows_what_one_person_did_page_by_page(house):
+    for number in range(60):
+        audit.note(house.store, by="operator:an.peeters", what=f"hers-{number:03}", integration="default")
+        audit.note(house.store, by="cli:root", what=f"theirs-{number:03}", integration="default")
+    browser = house.browser("the-viewer")
+
+    first = browser.get("/audit?who=Peeters")
+    older = re.search(r'href="([^"]+)" rel="next"', first.text)
+    assert older is not None
+    second = browser.get(older[1].replace("&amp;", "&"))
+
+    found = re.findall(r"hers-\d{3}", first.text + second.text)
+    assert found == [f"hers-{number:03}" for number in reversed(range(60))]
+    assert "theirs-" not in first.text + second.text
+    assert 'value="Peeters"' in second.text
+    assert "Nothing like that was changed" in text_of(browser.get("/audit?who=nobody-at-all"))
+
+
 def test_who_did_it_is_said_in_words_and_what_is_planted_in_a_change_stays_letters(house):
     audit.note(
         house.store, by="operator:an", what=SCRIPT, integration=SCRIPT, subject=SCRIPT, before=SCRIPT, after=SCRIPT

@@ -1,5 +1,7 @@
 """The way in and out: cookies, forms, addresses, and what a stranger learns."""
 
+from urllib.parse import unquote
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -115,9 +117,28 @@ def test_a_post_after_the_session_ended_says_that_nothing_was_changed(house):
 
     led = browser.post("/operators", {"name": "new", "role": "viewer"})
 
-    assert led.location == "/login"
+    assert led.location == "/login?next=/operators"
     assert "nothing was changed" in text_of(browser.get(led.location))
     assert operators.find(house.store, "new") is None
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "page"),
+    [
+        ("/integrations/default/settings", "/login?next=/integrations/default/settings"),
+        ("/integrations/default/switches/pause", "/login?next=/integrations/default/switches"),
+        ("/integrations/default/dead-letters/replay", "/login?next=/integrations/default/dead-letters"),
+        ("/integrations/default/customers/company:7/refresh", "/login?next=/integrations/default/customers/company:7"),
+        ("/integrations/default/files/f1/download", "/login?next=/integrations/default/files"),
+        ("/logout", "/login"),
+    ],
+)
+def test_a_post_after_the_session_ended_leads_back_to_the_page_of_its_form(house, sent_to, page):
+    browser = house.browser()
+
+    led = browser.post(sent_to, {})
+
+    assert unquote(led.location) == page
 
 
 def test_when_nobody_can_sign_in_yet_the_page_says_how_to_add_somebody(build):

@@ -16,7 +16,7 @@ from workers.standing import COMMANDS, Level
 FOLDER = Path(ingress.console.__file__).parent
 SOURCES = {path: path.read_text() for path in [*FOLDER.rglob("[a-z]*.py"), *FOLDER.rglob("*.html")]}
 # What the audit log calls people and things is for others to invent; the units of time and the options are tables (test_settings.py).
-OF_OTHERS = ("audit_log.of.", "audit_log.value.", "by.", "option.", "time.")
+OF_OTHERS = ("audit_log.of.", "audit_log.value.", "overview.because.", "by.", "option.", "time.")
 
 
 def forms(entry):
