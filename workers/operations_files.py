@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,7 @@ from workers.bulk.csv_files import LIMITS, Limits, Unreadable
 from workers.bulk.import_desk import FileFacts, ImportDesk, Told
 from workers.bulk.jobs import Job, Plan
 from workers.bulk.kinds import bulk_tools
-from workers.bulk.workspace import Workspace
+from workers.bulk.workspace import DISK_REFUSES, Workspace, disk_refuses
 from workers.files import SharedFile, SharedFiles
 from workers.operations_bulk import Started, start
 from workers.services import Services
@@ -80,7 +81,7 @@ def start_export(
 def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
     """Puts files that come over a network on the disk while they are looked at. What a crash leaves goes after a day.
 
-    Raises `csv_files.Unreadable` for too many.
+    Raises `csv_files.Unreadable` for too many, and when the disk refuses them.
     """
     if len(uploads) > MOST_UPLOADS:
         raise Unreadable(
@@ -89,9 +90,11 @@ def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, 
             count=MOST_UPLOADS,
         )
     folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
-    make_private(folder)
     try:
-        yield [_put(folder / str(number), name, content) for number, (name, content) in enumerate(uploads)]
+        with _a_refusing_disk_said():
+            make_private(folder)
+            paths = [_put(folder / str(number), name, content) for number, (name, content) in enumerate(uploads)]
+        yield paths
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -99,9 +102,25 @@ def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, 
 def check_import(services: Services, integration: str, paths: Sequence[Path], *, limits: Limits = LIMITS) -> Checked:
     """Reads and checks every row of the files, and keeps them for `start_import`. Raises `csv_files.Unreadable`.
 
-    Whoever does not start the import then calls `discard_import`; what is forgotten is cleared away after a day.
+    It raises that also when the disk refuses the rows. Whoever does not start the import then calls `discard_import`; what is forgotten is cleared away after a day.
     `limits`: of all files together.
     """
+    with _a_refusing_disk_said():
+        return _checked(services, integration, paths, limits)
+
+
+@contextmanager
+def _a_refusing_disk_said() -> Iterator[None]:
+    """In a sentence, and as for any file that cannot be taken in."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as failure:
+        if disk_refuses(failure):
+            raise Unreadable(f"{DISK_REFUSES} Make room, then do it again; nothing was taken in.") from failure
+        raise
+
+
+def _checked(services: Services, integration: str, paths: Sequence[Path], limits: Limits) -> Checked:
     name = _DESK + token_urlsafe(9)
     with closing(Workspace(files_of(services, integration).workspace(name))) as workspace:
         desk = ImportDesk(workspace)

@@ -1,5 +1,7 @@
 """What the bulk side decides without asking anybody: freshness, what a sweep marks, what is due, what a failure means, lists."""
 
+import errno
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -212,6 +214,32 @@ def test_an_outage_is_waited_for_longer_each_time_but_never_given_up_on() -> Non
 )
 def test_what_cannot_go_on_says_why(failure: Exception, expected: Stop) -> None:
     assert judge(failure, 0, now=NOON, jitter=0.0) == expected
+
+
+def _sqlite_error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("what sqlite says")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/jan@example.com.csv"), "disk_refuses"),
+        (OSError(errno.EROFS, "Read-only file system"), "disk_refuses"),
+        (_sqlite_error(sqlite3.SQLITE_FULL), "disk_refuses"),
+        (_sqlite_error(sqlite3.SQLITE_IOERR_WRITE), "disk_refuses"),
+        (_sqlite_error(sqlite3.SQLITE_ERROR), "internal_error"),
+        (sqlite3.ProgrammingError("without a code"), "internal_error"),
+        (FileNotFoundError(errno.ENOENT, "No such file"), "internal_error"),
+    ],
+)
+def test_a_disk_that_refuses_is_no_mistake_of_ours(failure: Exception, reason: str) -> None:
+    verdict = judge(failure, 0, now=NOON, jitter=0.0)
+
+    assert isinstance(verdict, Stop)
+    assert (verdict.state, verdict.reason) == ("failed", reason)
+    assert "jan" not in verdict.sentence
 
 
 def test_a_mistake_of_our_own_never_shows_its_text() -> None:

@@ -8,6 +8,7 @@
 | our credentials are refused        | the integration needs reconnecting; the job waits for that                 |
 | the settings cannot be read here   | waits: this process has an old key, or is of an old release                |
 | there is no reason to go on        | cancelled                                                                  |
+| the disk of the files refuses      | failed; it goes on from there when somebody made room and resumes it       |
 | anything else                      | failed, with a sentence; a person resumes or cancels it                    |
 """
 
@@ -18,6 +19,7 @@ from typing import Literal
 from config.integrations import OptionsWrong
 from config.secrets import SecretUnreadable
 from mapping import CannotMap
+from workers.bulk.workspace import DISK_REFUSES, disk_refuses
 from workers.clients.errors import ApiFailure, CredentialsUnreadable, ReconnectNeeded, Throttled, Unavailable
 from workers.sync.failure_policy import INTERNAL, RECONNECT_NEEDED, SETTINGS_UNREADABLE, backoff, pause_after
 
@@ -85,6 +87,8 @@ def judge(failure: Exception, failures: int, *, now: datetime, jitter: float) ->
             return Stop(failure.reason, failure.sentence)
         case CannotMap():
             return Stop("cannot_map", str(failure))
+        case _ if disk_refuses(failure):
+            return Stop("disk_refuses", f"{DISK_REFUSES} Make room, then resume the job: it goes on from where it was.")
         case _:
             sentence = f"A mistake of our own ({type(failure).__name__}); the log of the bulk process has the place."
             return Stop(INTERNAL, sentence)

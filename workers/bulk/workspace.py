@@ -5,6 +5,7 @@ why a job can be killed anywhere: what was not committed never happened. It need
 When the folder is gone, or another machine's, the job starts anew; the folder holds nothing that cannot be made again.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -16,6 +17,17 @@ from typing import Any
 
 from workers.bulk.append import make_private
 
+# What the disk of TLTW_FILES_DIR may refuse: no room, read-only, not ours, broken. sqlite has its own words for the same.
+_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+_SQLITE_REFUSALS = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_IOERR,
+}
+DISK_REFUSES = "The disk of TLTW_FILES_DIR is full or cannot be written."
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -26,11 +38,19 @@ class WorkspaceBusy(Exception):
     """Another process is still at work in this folder, perhaps one that was believed dead."""
 
 
+def disk_refuses(failure: BaseException) -> bool:
+    """Whether a disk is to blame, not a mistake of ours."""
+    if isinstance(failure, sqlite3.Error):
+        # The extended codes of one kind share its lowest byte: https://sqlite.org/rescode.html (2026-11-26)
+        return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _SQLITE_REFUSALS
+    return isinstance(failure, OSError) and failure.errno in _REFUSALS
+
+
 class Workspace:
     """Use it in one thread, and close it."""
 
     def __init__(self, folder: Path) -> None:
-        """Opens or makes the folder. Raises `WorkspaceBusy`."""
+        """Opens or makes the folder. Raises `WorkspaceBusy`, and what a disk raises that refuses (`disk_refuses`)."""
         make_private(folder)
         self.folder = folder
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -39,7 +59,12 @@ class Workspace:
         except BlockingIOError:
             os.close(self._lock)
             raise WorkspaceBusy(folder.name) from None
-        self.db = self._open()
+        try:
+            self.db = self._open()
+        except BaseException:
+            # Else this very process would find the folder busy for as long as it lives.
+            os.close(self._lock)
+            raise
 
     def load(self) -> dict[str, Any] | None:
         """What was committed last; None in a new folder."""
@@ -79,8 +104,12 @@ class Workspace:
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.folder / "state.db")
-        os.chmod(self.folder / "state.db", 0o600)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.executescript(_TABLES)
+        try:
+            os.chmod(self.folder / "state.db", 0o600)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.executescript(_TABLES)
+        except BaseException:
+            database.close()
+            raise
         return database

@@ -317,6 +317,20 @@ def test_while_another_process_still_has_the_files_the_job_waits(town: Town) -> 
     assert len(rows(opened(town))) == len(CHARACTERS)
 
 
+def test_a_job_that_met_a_full_disk_goes_on_when_there_is_room_again_in_the_same_process(town: Town) -> None:
+    start(town)
+    folder = files(town).workspace(town.job("export").run)
+    # As a full disk does: the folder can be made and its database cannot. (A right would not stop the root of a container.)
+    (folder / "state.db").mkdir(parents=True)
+
+    failed = town.run("export")
+    (folder / "state.db").rmdir()
+    town.jobs.resume(INTEGRATION, "export")
+
+    assert (failed.state, failed.reason) == ("failed", "disk_refuses")
+    assert len(rows(opened(town))) == len(CHARACTERS)
+
+
 def test_an_error_is_not_the_end_of_the_list(town: Town) -> None:
     grow(town, 600)
     town.teamleader.faults.add(Fault("status", prefix="/contacts.list", status=503, count=3))

@@ -1,8 +1,12 @@
 """What an operator does with files: noted who did it, one job for two operators, nothing left lying about."""
 
+import io
 import os
+import resource
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,17 @@ from tests.integration.bulk.town import INTEGRATION, Town
 from workers import audit, integrations, operations_files
 from workers.bulk.csv_files import Unreadable
 from workers.bulk.housekeeping import expire_files
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """The system lets this process write no byte into a file, as on a full disk; a right would not stop root."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def notes(town: Town) -> list[tuple[str, str, str]]:
@@ -54,6 +69,27 @@ def test_files_are_checked_before_anything_starts(town: Town, tmp_path: Path) ->
     assert checked.files[0].missing == ()
     assert operations_files.plan_import(town.services, INTEGRATION, checked, dry_run=True).total == 1
     assert town.jobs.look(INTEGRATION, "import") is None
+
+
+def test_a_disk_that_refuses_the_rows_is_said_in_a_sentence(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(table({"customerNumber": "1", "lastname": "Een"}))
+
+    with no_room(), pytest.raises(Unreadable, match="full or cannot be written"):
+        operations_files.check_import(town.services, INTEGRATION, [path])
+
+    assert operations_files.check_import(town.services, INTEGRATION, [path]).good == 1
+
+
+def test_a_disk_that_refuses_what_is_uploaded_is_said_in_a_sentence(town: Town) -> None:
+    sent = [("rows.csv", io.BytesIO(b"customerNumber,email"))]
+
+    with (
+        no_room(),
+        pytest.raises(Unreadable, match="full or cannot be written"),
+        operations_files.taken_in(town.services, INTEGRATION, sent),
+    ):
+        pass
 
 
 def test_a_second_import_does_not_mix_with_the_first(town: Town, tmp_path: Path) -> None:
