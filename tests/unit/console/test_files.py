@@ -1,6 +1,7 @@
 """Export, import and shared files in the console: nothing without a yes, nothing twice, nothing for who may not."""
 
 import io
+import re
 import zipfile
 from contextlib import closing
 from datetime import UTC, datetime
@@ -254,6 +255,7 @@ def test_what_excel_saves_without_utf8_is_explained_in_the_language_of_the_reade
 
     assert answer.status_code == 422
     assert "klanten.csv is niet in UTF-8" in text_of(answer)
+    assert re.search('<a href="[^"]+/files" aria-current="true">Export en import</a>', answer.text)
     assert "In Excel: Opslaan als" in text_of(answer)
 
 
