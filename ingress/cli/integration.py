@@ -20,6 +20,7 @@ from ingress.cli.shared import (
     command,
     console,
     json_option,
+    noted,
     refuse,
     span,
     table_of,
@@ -230,7 +231,12 @@ def set_(services: Services, name: str, options: tuple[str, ...], as_json: bool)
 def history(services: Services, name: str, as_json: bool) -> None:
     """Show who changed what of an integration, newest first."""
     entries = list(operations.audit_log(services, name))
-    lines = [f"{when(one.at)}  {one.by}  {one.what}  {one.before} → {one.after}".rstrip(" →") for one in entries]
+    lines = [
+        f"{when(one.at)}  {one.by}  {f'{one.what} {one.subject}'.rstrip()}  {noted(one.before)} → {noted(one.after)}".rstrip(
+            " →"
+        )
+        for one in entries
+    ]
     answer(entries, as_json=as_json, text="\n".join(lines) or "Nothing was changed yet.")
 
 

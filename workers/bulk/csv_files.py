@@ -126,7 +126,8 @@ def lines(name: str, file: IO[bytes], allowance: Allowance) -> Iterator[Line]:
                 yield Line(number + 1, cells)
             number = reader.line_num
     except UnicodeDecodeError as error:
-        raise Unreadable(f"{name} is not UTF-8 after line {number}: save it as “CSV UTF-8”.") from error
+        after = f" after line {number}" if number else ""
+        raise Unreadable(f"{name} is not UTF-8{after}: save it as “CSV UTF-8”.") from error
     except csv.Error as error:
         raise Unreadable(f"{name}, line {number + 1}: a quote is missing or too many.") from error
     finally:
