@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ingress.cli.shared import answer, command, json_option, when
+from ingress.cli.shared import answer, command, json_option, noted, when
 from mapping.csv_rows import defuse
 from workers import operations
 from workers.services import Services
@@ -29,7 +29,7 @@ def list_(services: Services, only: str, newest: int, as_json: bool) -> None:
     entries = list(itertools.islice(operations.audit_log(services, only), newest))
     lines = [
         f"{when(one.at)}  {one.by}  {one.integration}  {one.what} {one.subject}"
-        + (f"  {one.before or '–'} → {one.after or '–'}" if one.before or one.after else "")
+        + (f"  {noted(one.before) or '–'} → {noted(one.after) or '–'}" if one.before or one.after else "")
         for one in entries
     ]
     answer(entries, as_json=as_json, text="\n".join(lines) or "Nothing was changed yet.")

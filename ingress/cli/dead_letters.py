@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import NoReturn
 
 import click
 from rich.text import Text
@@ -20,6 +21,7 @@ from ingress.cli.shared import (
     who,
 )
 from workers import operations, operations_find
+from workers.dead_letters import KINDS, by_reason, kind_of
 from workers.ledger.records import DeadLetter
 from workers.operations_find import NAMED_AT_ONCE
 from workers.services import Services
@@ -43,9 +45,24 @@ def list_(services: Services, reason: str, with_names: bool, name: str, as_json:
     if as_json:
         answer(letters if names is None else _with_names(letters, names), as_json=True)
     elif not letters:
-        console.print("No dead letters. Nothing needs you.")
+        console.print(_none(services, name, reason))
     else:
         _table(letters, names)
+
+
+def _none(services: Services, integration: str, reason: str) -> str:
+    """That there is none; of a reason that nobody died of, which there are: it may be misspelt."""
+    others = by_reason(operations.dead_letters(services, integration)) if reason else {}
+    if not others:
+        return "No dead letters. Nothing needs you."
+    there_are = ", ".join(f"{number} {other}" for other, number in others.items())
+    return f"No dead letter died of {reason}. There are: {there_are}."
+
+
+def _refuse_not_dead(subject: str) -> NoReturn:
+    if kind_of(subject) not in KINDS or ":" not in subject:
+        refuse(f"{subject} is no subject: write it as tltw dead-letters list does, for example company:ID.", NOT_FOUND)
+    refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
 
 
 def _names(services: Services, integration: str, subjects: list[str]) -> dict[str, str]:
@@ -74,7 +91,7 @@ def show(services: Services, subject: str, name: str, as_json: bool) -> None:
     """Show one dead letter in full, for example: tltw dead-letters show company:2a39…"""
     state = services.ledger(name).look(subject)
     if state is None or state.story is None:
-        refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
+        _refuse_not_dead(subject)
     story = state.story
     lines = [f"{subject} died {when(state.ended)}: {story.reason}", story.sentence]
     lines += [f"  - {field}: {sentence}" for field, sentence, _ in story.problems]
@@ -109,6 +126,9 @@ def replay(
         raise click.UsageError("name subjects, or say --all or --reason WHY")
     if not subjects:
         subjects = tuple(letter.subject for letter in operations.dead_letters(services, name, reason=reason))
+    if not subjects:
+        answer({"would_replay" if dry_run else "replayed": []}, as_json=as_json, text=_none(services, name, reason))
+        return
     if dry_run:
         answer({"would_replay": list(subjects)}, as_json=as_json, text=f"{len(subjects)} would be replayed.")
         return
@@ -129,7 +149,7 @@ def replay(
 def discard(services: Services, subject: str, why: str, name: str, as_json: bool) -> None:
     """Give one dead letter up. The next edit in Teamleader syncs the customer all the same."""
     if not operations.discard(services, name, subject, why, by=who()):
-        refuse(f"{subject} is not a dead letter (any more).", NOT_FOUND)
+        _refuse_not_dead(subject)
     answer({"discarded": subject}, as_json=as_json, text=f"{subject} was given up.")
 
 

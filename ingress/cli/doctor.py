@@ -15,7 +15,7 @@ from ingress.cli.shared import FAILED, answer, chosen, command, console, json_op
 from workers import operations, operations_alerts, operations_bulk, secrets_at_rest
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
-from workers.integrations import ACTIVE
+from workers.integrations import ACTIVE, CONNECTING
 from workers.operations import IntegrationView
 from workers.services import Services
 from workers.standing import Level, Standing, late
@@ -214,9 +214,10 @@ def _state(services: Services, name: str) -> Check:
     state = services.ledger(name).state()
     if state == "active":
         return Check("integration", True, "The integration is active.")
-    return Check(
-        "integration", False, f"The integration is held: {state}. Mend the cause, then: tltw integration resume"
-    )
+    next_ = f"Connect it: tltw integration connect {name}; when only one step was red: tltw integration check {name}"
+    if state != CONNECTING:
+        next_ = f"Mend the cause, then: tltw integration resume {name}"
+    return Check("integration", False, f"The integration is held: {state}. {next_}")
 
 
 def _dead(view: IntegrationView) -> Check:

@@ -76,6 +76,10 @@ def export(
     tltw export --full              with invoicing addresses; says first how long that takes
     tltw export -o customers.zip    and save it here
     """
+    if output and output.exists():
+        refuse(f"{output} is there already, and nothing was started: name another file.", FAILED)
+    if output and not output.parent.is_dir():
+        refuse(f"There is no folder {output.parent}, and nothing was started.", FAILED)
     plan = operations_files.plan_export(services, name, full=full)
     agree(_sentence(plan), ask=full and not yes, as_json=as_json)
     started = operations_files.start_export(services, name, full=full, byte_order_mark=bom, about=plan.total, by=who())
@@ -215,7 +219,7 @@ def _save(
         except FileExistsError:
             refuse(f"{path} is there already; say --force to replace it.", FAILED)
         except OSError as error:
-            refuse(f"{path} cannot be written: {error.strerror}.", FAILED)
+            refuse(f"{path} cannot be written: {error.strerror}. Elsewhere: tltw files get {file.id} -o FILE", FAILED)
     return file, path
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,16 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 import click
 from rich.text import Text
 
-from config.integrations import BY_NAME, OPTIONS
+from config.integrations import BY_NAME, OPTIONS, Option
 from ingress.cli.shared import (
     FAILED,
-    NOT_FOUND,
     SETTINGS,
     answer,
     asked_for,
     command,
     console,
     json_option,
+    noted,
     refuse,
     span,
     table_of,
@@ -30,6 +31,7 @@ from workers import connect as connecting
 from workers import integrations, operations
 from workers.figures import COUNTED, LATER, Hour
 from workers.ledger import glances
+from workers.ledger.records import Activity, from_letters
 from workers.services import Services
 
 
@@ -59,7 +61,7 @@ def add(services: Services, new_name: str, options: tuple[str, ...], as_json: bo
     given = _given(options)
     for option in OPTIONS:
         if option.default is None and not given.get(option.name):
-            given[option.name] = click.prompt(option.meaning, hide_input=option.secret)
+            given[option.name] = _asked(option)
     try:
         made = integrations.add(services, new_name, given, by=who())
     except ValueError as wrong:
@@ -153,7 +155,7 @@ def activity(services: Services, name: str, number: int, as_json: bool) -> None:
 
     Kept are about the last 10,000 happenings. What one customer went through is kept longer: tltw story.
     """
-    happened = operations.activity(services, name, number=number)
+    happened = [_with_causes(one) for one in operations.activity(services, name, number=number)]
     if as_json:
         answer(happened, as_json=True)
         return
@@ -162,6 +164,13 @@ def activity(services: Services, name: str, number: int, as_json: bool) -> None:
         took = "" if one.worked is None else span(one.worked)
         table.add_row(*map(Text, (when(one.at), one.subject, one.what, one.detail, took, one.event_id)))
     console.print(table if happened else "Nothing happened yet.")
+
+
+def _with_causes(one: Activity) -> Activity:
+    """The ledger keeps why something was marked as letters."""
+    if one.what != "marked":
+        return one
+    return replace(one, detail=", ".join(sorted(cause.name.lower() for cause in from_letters(one.detail))))
 
 
 def _hour_plain(hour: Hour) -> dict[str, object]:
@@ -222,7 +231,12 @@ def set_(services: Services, name: str, options: tuple[str, ...], as_json: bool)
 def history(services: Services, name: str, as_json: bool) -> None:
     """Show who changed what of an integration, newest first."""
     entries = list(operations.audit_log(services, name))
-    lines = [f"{when(one.at)}  {one.by}  {one.what}  {one.before} → {one.after}".rstrip(" →") for one in entries]
+    lines = [
+        f"{when(one.at)}  {one.by}  {f'{one.what} {one.subject}'.rstrip()}  {noted(one.before)} → {noted(one.after)}".rstrip(
+            " →"
+        )
+        for one in entries
+    ]
     answer(entries, as_json=as_json, text="\n".join(lines) or "Nothing was changed yet.")
 
 
@@ -365,11 +379,15 @@ def _given(options: Iterable[str]) -> dict[str, str]:
     for one in options:
         option, sign, text = one.partition("=")
         if option not in BY_NAME:
-            refuse(f"{option}: there is no such option. tltw integration options explains them.", NOT_FOUND)
-        given[option] = (
-            text if sign else click.prompt(BY_NAME[option].meaning, hide_input=BY_NAME[option].secret, err=True)
-        )
+            refuse(f"{option}: there is no such option. tltw integration options explains them.", SETTINGS)
+        given[option] = text if sign else _asked(BY_NAME[option])
     return given
+
+
+def _asked(option: Option) -> str:
+    """What a person types; on standard error, so that --json answers with JSON alone."""
+    typed: str = click.prompt(option.meaning.rstrip("."), hide_input=option.secret, err=True)
+    return typed
 
 
 def _finish(services: Services, landed: str, binding: str) -> list[connecting.Step]:

@@ -182,6 +182,17 @@ def plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def noted(text: str) -> str:
+    """What an entry of the audit log says of before or after. How a job was started is kept as JSON: only what was asked for."""
+    try:
+        asked = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(asked, dict):
+        return text
+    return ", ".join(name if value is True else f"{name}={value}" for name, value in asked.items() if value)
+
+
 def span(duration: timedelta) -> str:
     """A duration for a person, in the largest unit that tells it roughly."""
     seconds = duration.total_seconds()

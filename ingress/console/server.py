@@ -10,7 +10,7 @@ import structlog
 from flask import Flask
 
 from config.settings import Settings
-from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told
+from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told, say_if_taken
 
 THREADS = 16
 
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 def run(settings: Settings, app_factory: Callable[[], Flask]) -> None:
     """Serves the console until told to stop; ends the process. The factory is called after the fork."""
+    say_if_taken(settings.console_host, settings.console_port, "TLTW_CONSOLE_PORT")
     Gunicorn(app_factory, options(settings)).run()
 
 

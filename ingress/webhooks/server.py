@@ -10,7 +10,7 @@ from flask import Flask
 from config.settings import Settings
 from config.store import connect_ingress, queue_url
 from ingress.in_time import InTimeStore, best_limit
-from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told
+from ingress.serving import Gunicorn, StandardLogging, bind, end_when_told, say_if_taken
 from ingress.webhooks.app import create_app
 from ingress.webhooks.door import Door
 from ingress.webhooks.signature import EventSecrets, RelayHmac
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 def run(settings: Settings, store_url: str) -> None:
     """Serves the webhooks of this deployment until told to stop; ends the process."""
+    say_if_taken(settings.web_host, settings.web_port, "TLTW_WEB_PORT")
     serve(lambda: create_app(make_door(settings, store_url)), host=settings.web_host, port=settings.web_port)
 
 

@@ -66,7 +66,7 @@ def test_rows_are_named_by_the_line_on_which_they_begin() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("customerNumber,l\n7,Zoë\n".encode("cp1252"), "not UTF-8 after line"),
+        ("customerNumber,l\n7,Zoë\n".encode("cp1252"), "is not UTF-8"),
         (b'customerNumber,l\n7,"nl\n', "line 2: a quote"),
         (b'customerNumber,l\n7,"n"l\n', "line 2: a quote"),
         (b'customerNumber,l\n7,"' + b"x" * 200_000, "a quote"),

@@ -140,11 +140,9 @@ def lines(name: str, file: IO[bytes], allowance: Allowance) -> Iterator[Line]:
                 yield Line(number + 1, cells)
             number = reader.line_num
     except UnicodeDecodeError as error:
+        after = f" after line {number}" if number else ""
         raise Unreadable(
-            f"{name} is not UTF-8 after line {number}: save it as “CSV UTF-8”.",
-            reason="not_utf8",
-            file=name,
-            line=max(number, 1),
+            f"{name} is not UTF-8{after}: save it as “CSV UTF-8”.", reason="not_utf8", file=name, line=max(number, 1)
         ) from error
     except csv.Error as error:
         raise Unreadable(

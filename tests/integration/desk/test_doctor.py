@@ -85,3 +85,23 @@ def test_work_that_is_held_waits_for_its_own_reason(backlog, owed_for_long, desk
     desk.ledger.set_state("paused")
 
     assert backlog() == (True, "Nothing waits longer than it should.")
+
+
+def test_what_is_not_connected_yet_is_told_how_to_be(desk, tltw):
+    added = tltw("integration", "add", "bakery", "twikey_url=https://api.example.com/creditor", "twikey_key=key")
+
+    checks = {check["name"]: check for check in tltw("doctor", "--integration", "bakery", "--json").json}
+
+    assert added.code == 0
+    assert not checks["integration"]["ok"]
+    assert "tltw integration connect bakery" in checks["integration"]["sentence"]
+    assert "resume" not in checks["integration"]["sentence"]
+
+
+def test_an_option_that_is_mistyped_is_wrong_usage_and_a_question_spares_the_standard_output(desk, tltw):
+    mistyped = tltw("integration", "set", "acme", "profil=1")
+    asked = tltw("integration", "add", "bakery", "twikey_key=key", "--json")
+
+    assert mistyped.code == 2
+    assert "Base URL shown beside the Twikey API key, including /creditor: " in asked.result.stderr
+    assert asked.out.strip() == ""

@@ -32,6 +32,7 @@ def test_what_happened_lately_is_told_one_by_one(desk, tltw):
         (company, "marked", "evt_1"),
         (company, "synced", "evt_1"),
     ]
+    assert [one["detail"] for one in as_json] == ["webhook", ""]
     assert company in told.out
     assert "evt_1" in told.out
     assert last == as_json[-1:]

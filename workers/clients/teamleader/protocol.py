@@ -129,7 +129,8 @@ def _failure(action: str, answer: Answer, document: dict[str, object] | None, no
         return Refused("teamleader", _missing_right(action, title), status=status)
     # A 404 without Teamleader's JSON is some proxy's, or a wrong address: that customer is not known to be gone.
     if status in (404, 410) and document is not None:
-        return NotFound("teamleader", f"Teamleader no longer has what {action} asked for", status=status)
+        kind = next((kind for kind, info in INFO_ACTIONS.items() if info == action), "such thing")
+        return NotFound("teamleader", f"Teamleader has no {kind} with this id (any more)", status=status)
     if 400 <= status < 500 and status not in (404, 408, 410, 425):
         return Refused(
             "teamleader", f"Teamleader refuses {action}: {title or 'no reason given'}", status=status, field=field
