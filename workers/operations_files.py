@@ -86,7 +86,7 @@ def taken_in(services: Services, integration: str, uploads: Sequence[tuple[str, 
     if len(uploads) > MOST_UPLOADS:
         raise Unreadable(
             f"These are {len(uploads):,} files; at most {MOST_UPLOADS} come in at once. Zip them, or split.",
-            reason="too_many",
+            why="too_many",
             count=MOST_UPLOADS,
         )
     folder = files_of(services, integration).workspace("upload_" + token_urlsafe(9))
@@ -116,7 +116,9 @@ def _a_refusing_disk_said() -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as failure:
         if disk_refuses(failure):
-            raise Unreadable(f"{DISK_REFUSES} Make room, then do it again; nothing was taken in.") from failure
+            raise Unreadable(
+                f"{DISK_REFUSES} Make room, then do it again; nothing was taken in.", why="disk"
+            ) from failure
         raise
 
 

@@ -36,12 +36,12 @@ DELIMITERS = ",;\t"
 class Unreadable(Exception):
     """A file, or the rest of it, cannot be understood at all. The message is a sentence that names the file and the line.
 
-    `reason`: the same in a word, with what it is about (`about`), for who says it in another language.
+    `why`: the same in a word, with what it is about (`about`), for who says it in another language.
     """
 
-    def __init__(self, sentence: str, *, reason: str, **about: str | int) -> None:
+    def __init__(self, sentence: str, *, why: str, **about: str | int) -> None:
         super().__init__(sentence)
-        self.reason, self.about = reason, about
+        self.why, self.about = why, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Allowance:
     def _too_much(self, name: str, most: str) -> Unreadable:
         return Unreadable(
             f"With {name} it is more than can come in at once, {most}. {self._limits.instead}",
-            reason="too_much",
+            why="too_much",
             file=name,
         )
 
@@ -113,11 +113,11 @@ def tables(path: Path, allowance: Allowance) -> "Iterator[Iterator[tuple[str, It
                 yield iter([(path.name, lines(path.name, file, allowance))])
     except BROKEN as broken:
         raise Unreadable(
-            f"{path.name} is a zip that cannot be read; unpack it and import its files.", reason="zip", file=path.name
+            f"{path.name} is a zip that cannot be read; unpack it and import its files.", why="zip", file=path.name
         ) from broken
     except OSError as missing:
         why = missing.strerror or "it is damaged"
-        raise Unreadable(f"{path.name} cannot be read: {why}.", reason="unread", file=path.name) from missing
+        raise Unreadable(f"{path.name} cannot be read: {why}.", why="unread", file=path.name) from missing
 
 
 def lines(name: str, file: IO[bytes], allowance: Allowance) -> Iterator[Line]:
@@ -142,11 +142,11 @@ def lines(name: str, file: IO[bytes], allowance: Allowance) -> Iterator[Line]:
     except UnicodeDecodeError as error:
         after = f" after line {number}" if number else ""
         raise Unreadable(
-            f"{name} is not UTF-8{after}: save it as “CSV UTF-8”.", reason="not_utf8", file=name, line=max(number, 1)
+            f"{name} is not UTF-8{after}: save it as “CSV UTF-8”.", why="not_utf8", file=name, line=max(number, 1)
         ) from error
     except csv.Error as error:
         raise Unreadable(
-            f"{name}, line {number + 1}: a quote is missing or too many.", reason="quote", file=name, line=number + 1
+            f"{name}, line {number + 1}: a quote is missing or too many.", why="quote", file=name, line=number + 1
         ) from error
     finally:
         # The file is closed by whoever opened it, perhaps already.
@@ -160,7 +160,7 @@ def _whole_lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
         if len(line) == MOST_CHARACTERS:
             raise Unreadable(
                 f"{name}, line {number}: it is too long to be a row. Save the file as “CSV UTF-8”.",
-                reason="no_rows",
+                why="no_rows",
                 file=name,
                 line=number,
             )
@@ -176,14 +176,12 @@ def _cells(line: str, delimiter: str) -> list[str]:
 def _in_zip(name: str, archive: zipfile.ZipFile, allowance: Allowance) -> Iterator[tuple[str, Iterator[Line]]]:
     found = [info for info in archive.infolist() if _is_table(info)]
     if not found:
-        raise Unreadable(f"{name} holds no CSV file.", reason="no_csv", file=name)
+        raise Unreadable(f"{name} holds no CSV file.", why="no_csv", file=name)
     allowance.take_file(name, size=sum(info.file_size for info in found), tables=len(found))
     if any(info.flag_bits & ENCRYPTED for info in found):
-        raise Unreadable(f"{name} has a password; unpack it and import its files.", reason="zip", file=name)
+        raise Unreadable(f"{name} has a password; unpack it and import its files.", why="zip", file=name)
     if any(info.compress_type not in PACKED for info in found):
-        raise Unreadable(
-            f"{name} is packed in an unusual way; unpack it and import its files.", reason="zip", file=name
-        )
+        raise Unreadable(f"{name} is packed in an unusual way; unpack it and import its files.", why="zip", file=name)
     for info in found:
         shown = f"{name}/{Path(info.filename).name[-SHOWN_CHARACTERS:]}"
         with archive.open(info) as member:

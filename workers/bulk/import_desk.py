@@ -113,7 +113,7 @@ class ImportDesk:
         try:
             header = read_header(next(lines, Line(1, ())).cells)
         except HeaderWrong as wrong:
-            raise Unreadable(f"{name}: {wrong}", reason="header", file=name) from None
+            raise Unreadable(f"{name}: {wrong}", why="header", file=name) from None
         rows = refused = 0
         for line in lines:
             rows += 1
