@@ -7,8 +7,10 @@ is `NoAnswer`. The only module (with `deadline`) that imports httpx.
 
 import ipaddress
 import logging
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
 from urllib.parse import urlsplit
@@ -57,6 +59,12 @@ class Received:
     body: bytes = field(repr=False)
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we believe to be who they say. Read once per process; that takes tens of milliseconds."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Http:
     """One per process, made after a fork; safe for threads.
 
@@ -78,9 +86,7 @@ class Http:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         self._client = httpx.Client(
-            transport=DeadlineTransport(
-                httpx.create_ssl_context(trust_env=False), most_connections=most_connections, idle_seconds=idle_seconds
-            ),
+            transport=DeadlineTransport(_certificates(), most_connections=most_connections, idle_seconds=idle_seconds),
             # Compressed answers are not asked for: a small one could unpack to gigabytes.
             headers={"User-Agent": f"{DISTRIBUTION}/{metadata.version(DISTRIBUTION)}", "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(
