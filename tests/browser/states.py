@@ -47,7 +47,9 @@ def busy(deployment: Deployment) -> None:
     life.fill(deployment)
     wait_for("everything to be done", deployment.settled, seconds=90)
     for one in (FRESH, LONG):  # whom the pages of adding show
-        deployment.twikey.delete(f"/customers/{one.partition(':')[2]}")
+        number = one.partition(":")[2]
+        wait_for("a customer to be there", lambda number=number: deployment.in_twikey(number))
+        deployment.twikey.delete(f"/customers/{number}")
     add_merchants(deployment)
     add_files(deployment)
     store = deployment.services.store
