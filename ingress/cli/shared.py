@@ -42,10 +42,18 @@ console = Output(highlight=False)
 P = ParamSpec("P")
 
 
+class Refusal(SystemExit):
+    """The end of a command that could not be done, after its sentence was said."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(code)
+        self.sentence = sentence
+
+
 def refuse(sentence: str, code: int) -> NoReturn:
     """Ends the command with a sentence for a person."""
     click.echo(sentence, err=True)
-    raise SystemExit(code)
+    raise Refusal(sentence, code)
 
 
 def load_settings() -> settings.Settings:
