@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import getpass
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,7 +69,9 @@ def load_settings() -> settings.Settings:
 def services() -> Iterator[Services]:
     """The services of one command; whatever goes wrong ends as a sentence and an exit code."""
     loaded = load_settings()
-    log.setup("console" if loaded.log_format == "auto" else loaded.log_format, process="command", stream="stderr")
+    # What a command did, its answer says: between the lines that a person reads stands only what is not well.
+    log_format = "console" if loaded.log_format == "auto" else loaded.log_format
+    log.setup(log_format, process="command", stream="stderr", level=logging.WARNING)
     try:
         opened = open_services(loaded)
     except settings.SettingsWrong as wrong:
