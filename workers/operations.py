@@ -138,15 +138,19 @@ def pause(services: Services, integration: str, *, by: str) -> None:
     _set_state(services, integration, PAUSED, by=by, reason=BY_OPERATOR)
 
 
-def resume(services: Services, integration: str, *, by: str) -> None:
-    """Lets held work run again, after the cause (paused, reconnect needed) was mended. Raises ValueError before it is connected."""
-    if (
-        not services.store.exists(IntegrationKeys(integration).token)
-        and services.ledger(integration).state() == CONNECTING
-    ):
+def resume(services: Services, integration: str, *, by: str) -> bool:
+    """Lets held work run again, after the cause (paused, reconnect needed) was mended; False when it was active already.
+
+    Raises ValueError before it is connected.
+    """
+    state = services.ledger(integration).state()
+    if state == CONNECTING and not services.store.exists(IntegrationKeys(integration).token):
         raise ValueError(f"{integration} is not connected to Teamleader yet: tltw integration connect {integration}")
     forgive_refusal(services.store, IntegrationKeys(integration))
+    if state == ACTIVE:
+        return False
     _set_state(services, integration, ACTIVE, by=by)
+    return True
 
 
 def view(services: Services, integration: str) -> IntegrationView:
