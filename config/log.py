@@ -11,8 +11,10 @@ from structlog.typing import EventDict, Processor
 QUIET = ("httpx", "httpcore", "dramatiq", "gunicorn", "werkzeug")
 
 
-def setup(log_format: str, *, process: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
-    """Routes structlog and the standard library's logging to one stream, as JSON or for the eye."""
+def setup(
+    log_format: str, *, process: str, stream: Literal["stdout", "stderr"] = "stdout", level: int = logging.INFO
+) -> None:
+    """Routes structlog and the standard library's logging to one stream, as JSON or for the eye, from `level` up."""
     out = sys.stdout if stream == "stdout" else sys.stderr
     as_json = log_format == "json" or (log_format == "auto" and not out.isatty())
 
@@ -39,7 +41,7 @@ def setup(log_format: str, *, process: str, stream: Literal["stdout", "stderr"] 
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(

@@ -76,6 +76,13 @@ class Registry:
             raise UnknownIntegration(name, self.ids())
         return self.texts(record)
 
+    def readable_options_of(self, name: str) -> tuple[dict[str, str], frozenset[str]]:
+        """As `options_of`, but without the secrets that cannot be decrypted; those are named. Raises `UnknownIntegration`."""
+        record = cast(dict[bytes, bytes], self._store.hgetall(IntegrationKeys(name).record))
+        if not record:
+            raise UnknownIntegration(name, self.ids())
+        return self.readable_texts(record)
+
     def is_described_by_environment(self, name: str) -> bool:
         """Whether the environment described it last. Needs none of its secrets."""
         return cast(bytes | None, self._store.hget(IntegrationKeys(name).record, SOURCE)) == ENVIRONMENT.encode()

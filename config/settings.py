@@ -105,7 +105,7 @@ TABLE: tuple[Variable, ...] = (
     Variable("TLTW_ALERT_WEBHOOK_URL", "", "An address that alerts are posted to, signed as Standard Webhooks.", alerts.receiver_url, True),
     Variable("TLTW_ALERT_WEBHOOK_SECRET", "", "Its Standard Webhooks secrets (whsec_…), comma-separated; each signs.", parse.event_secrets, True),
     Variable("TLTW_ALERT_SLACK_URL", "", "An incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord with /slack).", alerts.receiver_url, True),
-    Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal."),
+    Variable("TLTW_LOG_FORMAT", "auto", "json, console, or auto: console on a terminal. Processes log to standard output; commands only warnings, to standard error."),
 )  # fmt: skip
 
 

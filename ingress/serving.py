@@ -1,16 +1,15 @@
 """What our two HTTP processes share of gunicorn: no command line, no configuration file, our logging."""
 
-import errno
 import signal
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+
+from ingress.ports import is_taken
 
 log = structlog.get_logger()
 
@@ -21,15 +20,8 @@ def bind(host: str, port: int) -> str:
 
 def say_if_taken(host: str, port: int, setting: str) -> None:
     """gunicorn tries for some seconds and ends, and names no setting. Whatever else is wrong with an address it says itself."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe, suppress(OSError):
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                log.error(
-                    "Another program listens on this port: stop it, or choose another port.", port=port, setting=setting
-                )
+    if is_taken(host, port):
+        log.error("Another program listens on this port: stop it, or choose another port.", port=port, setting=setting)
 
 
 def end_when_told(_arbiter: object, _worker: object) -> None:

@@ -38,6 +38,7 @@ CONNECTING = "connecting"
 PAUSED = "paused"
 CLOSED = "closed"
 HIDDEN = "(secret)"
+UNREADABLE = "(secret that cannot be read)"
 
 
 class AlreadyThere(ValueError):

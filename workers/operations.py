@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from config.integrations import BY_NAME, Integration
+from config.integrations import BY_NAME, Integration, OptionsWrong
 from config.keys import IntegrationKeys
+from config.secrets import SecretUnreadable
 from mapping import CannotMap, Kind, Problem, Remark, TwikeyCustomer, Variant, customer_number, map_customer
 from workers import audit
 from workers.clients.twikey.session import forgive_refusal
 from workers.figures import Hour, last_hours
-from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED
+from workers.integrations import ACTIVE, CONNECTING, HIDDEN, PAUSED, UNREADABLE
 from workers.ledger import Cause, Ledger, glances
 from workers.ledger.records import Activity, Books, DeadLetter, Glance, SubjectState
 from workers.registration import address_of
@@ -137,35 +138,46 @@ def pause(services: Services, integration: str, *, by: str) -> None:
     _set_state(services, integration, PAUSED, by=by, reason=BY_OPERATOR)
 
 
-def resume(services: Services, integration: str, *, by: str) -> None:
-    """Lets held work run again, after the cause (paused, reconnect needed) was mended. Raises ValueError before it is connected."""
-    if (
-        not services.store.exists(IntegrationKeys(integration).token)
-        and services.ledger(integration).state() == CONNECTING
-    ):
+def resume(services: Services, integration: str, *, by: str) -> bool:
+    """Lets held work run again, after the cause (paused, reconnect needed) was mended; False when it was active already.
+
+    Raises ValueError before it is connected.
+    """
+    state = services.ledger(integration).state()
+    if state == CONNECTING and not services.store.exists(IntegrationKeys(integration).token):
         raise ValueError(f"{integration} is not connected to Teamleader yet: tltw integration connect {integration}")
     forgive_refusal(services.store, IntegrationKeys(integration))
+    if state == ACTIVE:
+        return False
     _set_state(services, integration, ACTIVE, by=by)
+    return True
 
 
 def view(services: Services, integration: str) -> IntegrationView:
-    """One integration at a glance, its books read at one instant."""
-    known = services.integration(integration)
+    """One integration at a glance, its books read at one instant. Also of one whose secrets cannot be read."""
+    label = _label(services, integration)
     (glance,) = glances(services.scripts, [integration], at_one_instant=True)
-    return _view(known, glance)
+    return _view(integration, label, glance)
 
 
 def views(services: Services, integrations: Sequence[Integration]) -> list[IntegrationView]:
     """Each integration at a glance, however many: one round trip. Their books may move while they are read."""
     found = glances(services.scripts, [one.id for one in integrations])
-    return [_view(known, glance) for known, glance in zip(integrations, found, strict=True)]
+    return [_view(known.id, known.label, glance) for known, glance in zip(integrations, found, strict=True)]
 
 
-def _view(known: Integration, glance: Glance) -> IntegrationView:
+def _label(services: Services, integration: str) -> str:
+    try:
+        return services.integration(integration).label
+    except (SecretUnreadable, OptionsWrong):
+        return services.registry.readable_options_of(integration)[0].get("label", "")
+
+
+def _view(integration: str, label: str, glance: Glance) -> IntegrationView:
     survey = glance.survey
     return IntegrationView(
-        id=known.id,
-        label=known.label,
+        id=integration,
+        label=label,
         auto_update=survey.auto_update,
         state=survey.standing.state,
         state_reason=survey.standing.reason,
@@ -191,13 +203,14 @@ def activity(services: Services, integration: str, *, number: int) -> list[Activ
 
 
 def options_shown(services: Services, integration: str) -> dict[str, str]:
-    """The options of an integration that are not at their default, secrets hidden."""
-    texts = services.registry.options_of(integration)
-    return {
+    """The options of an integration that are not at their default, secrets hidden; of those that cannot be read it says so."""
+    texts, unreadable = services.registry.readable_options_of(integration)
+    shown = {
         name: HIDDEN if BY_NAME[name].secret else text
         for name, text in texts.items()
         if text and text != BY_NAME[name].default
     }
+    return shown | dict.fromkeys(sorted(unreadable), UNREADABLE)
 
 
 def audit_log(services: Services, integration: str = "") -> Iterator[audit.Entry]:

@@ -47,6 +47,14 @@ def plan(services: Services, integration: str, kind: str, parameters: Json) -> P
     return by_name()[_known(kind)].plan(parameters, bulk_tools(services, integration))
 
 
+def figures_of(job: Job) -> dict[str, int]:
+    """The figures of a result, those of what it groups among them, without what is none."""
+    flat: dict[str, object] = {}
+    for name, value in job.result.items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return {name: value for name, value in flat.items() if isinstance(value, int) and value}
+
+
 def start_sweep(services: Services, integration: str, *, by: str) -> Started:
     """Starts a sweep now. Raises ValueError while auto-update is off: then nothing automatic is done."""
     if not services.ledger(integration).auto_update():

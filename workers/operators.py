@@ -93,7 +93,8 @@ def usable_limit(words: Iterable[str], known: Collection[str]) -> frozenset[str]
     """The integrations an operator is limited to; none named = all of them. Raises `Refused` for one that does not exist."""
     limit = frozenset(words)
     if unknown := sorted(limit - set(known)):
-        raise Refused("unknown_integration", f"There is no integration named {', '.join(unknown)}.")
+        there = f" There is: {', '.join(sorted(known))}." if known else ""
+        raise Refused("unknown_integration", f"There is no integration named {', '.join(unknown)}.{there}")
     return limit or None
 
 

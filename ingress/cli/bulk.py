@@ -9,6 +9,7 @@ from typing import Literal, TextIO
 import click
 from rich.text import Text
 
+from ingress.cli import job_result
 from ingress.cli.progress import agree, end_as, follow, lasts, told
 from ingress.cli.shared import (
     FAILED,
@@ -245,10 +246,8 @@ def _lines(job: Job) -> list[str]:
         lines.append(f"  {job.result['calls']} calls to Teamleader")
     elif job.kind == "invoices" and job.result:
         lines += (f"  {line}" for line in invoice_summary.lines(job, job.result))
-    elif job.kind == "drift" and job.result:
-        lines += _drift_lines(job)
-    elif job.result:
-        lines += [f"  {name}: {number}" for name, number in job.result.items()]
+    else:
+        lines += (f"  {line}" for line in (*job_result.figures(job), *job_result.files(job)))
     if not job.is_over:
         lines.append(f"  Follow it: tltw jobs show {job.kind} --follow")
     return lines
@@ -256,14 +255,6 @@ def _lines(job: Job) -> list[str]:
 
 def _numbers(job: Job, *names: str) -> str:
     return ", ".join(f"{job.result.get(name, 0)} {name}" for name in names)
-
-
-def _drift_lines(job: Job) -> list[str]:
-    lines = [f"  {name}: {number}" for name, number in job.result.items() if isinstance(number, int)]
-    if "file" in job.result:
-        lines.append(f"  every line of the report, as CSV: tltw files get {job.result['file']}")
-        lines.append(f"  and as JSON: tltw files get {job.result['json_file']}")
-    return lines
 
 
 def _show_drift(job: Job, lines: list[Json]) -> None:

@@ -1,7 +1,7 @@
 """Commands about dead letters: what failed for good, why, and how to go on."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NoReturn
 
 import click
@@ -98,9 +98,11 @@ def show(services: Services, subject: str, name: str, as_json: bool) -> None:
     if story.api:
         lines.append(f"  {story.api} answered {story.status or 'nothing'} {story.code} {story.field}".rstrip())
     lines += [
-        f"  attempts: {story.attempts or 1}   event: {state.event_id}   last good sync: {when(state.synced)}",
+        f"  attempts: {story.attempts}   event: {state.event_id}   last good sync: {when(state.synced)}",
         f"When it is mended: tltw dead-letters replay {subject}",
     ]
+    # The record counts what failed since the death: nothing. Here one number says it, as above.
+    state = replace(state, attempts=story.attempts)
     answer({"subject": subject, "state": state}, as_json=as_json, text="\n".join(lines))
 
 

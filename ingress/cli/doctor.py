@@ -11,7 +11,19 @@ from config.integrations import OptionsWrong
 from config.keys import CLOCK_TICKED
 from config.secrets import SecretUnreadable
 from config.store import CLOCK_SILENT_AFTER, clock_problem_here, durability_problems
-from ingress.cli.shared import FAILED, answer, chosen, command, console, json_option, when
+from ingress.cli.shared import (
+    FAILED,
+    NO_STORE,
+    NOT_FOUND,
+    SETTINGS,
+    Refusal,
+    answer,
+    chosen,
+    console,
+    json_option,
+    services,
+    when,
+)
 from workers import operations, operations_alerts, operations_bulk, secrets_at_rest
 from workers.accounts import learn_account
 from workers.clients.errors import ApiFailure
@@ -28,6 +40,8 @@ WAITS = {
     "away": "{api} not serve us at the moment; {waits}. Nothing is lost, it is tried again by itself.",
     "busy": "{waits}: they are brought over as fast as Teamleader allows.",
 }
+# What a command is refused for before anything could be looked at, as a check.
+REFUSED = {SETTINGS: "settings", NOT_FOUND: "integration", NO_STORE: "store"}
 DOES = {"teamleader": "Teamleader does", "twikey": "Twikey does", "both": "Teamleader and Twikey do"}
 
 
@@ -43,9 +57,26 @@ class Check:
 @click.command()
 @click.option("--integration", "only", default=None, help="Only this one; otherwise all of them are looked at.")
 @json_option
-@command
-def doctor(services: Services, only: str | None, as_json: bool) -> None:
+def doctor(only: str | None, as_json: bool) -> None:
     """Check the settings, the store, both APIs, and that every accepted event is accounted for."""
+    try:
+        with services() as opened:
+            checks = _look(opened, only)
+    except Refusal as refusal:
+        # A monitor reads standard output alone: it must find there what is wrong on the worst night as well.
+        if as_json and refusal.code in REFUSED:
+            answer([Check(REFUSED[refusal.code], False, refusal.sentence)], as_json=True)
+        raise
+    if as_json:
+        answer(checks, as_json=True)
+    else:
+        for check in checks:
+            console.print(f"{'✓' if check.ok else '✗'} {check.name}: {check.sentence}", markup=False)
+    if not all(check.ok for check in checks):
+        raise SystemExit(FAILED)
+
+
+def _look(services: Services, only: str | None) -> list[Check]:
     checks = [Check("settings", True, "All settings are there and well-formed.")]
     checks += [_store(services), _clock(services), machine_clock(services), secret_key(services), _alerts(services)]
     names = [chosen(services, only)] if only else services.registry.ids()
@@ -54,13 +85,7 @@ def doctor(services: Services, only: str | None, as_json: bool) -> None:
     for name in names:
         found = list(_of_integration(services, name))
         checks += found if len(names) == 1 else _in_short(name, found)
-    if as_json:
-        answer(checks, as_json=True)
-    else:
-        for check in checks:
-            console.print(f"{'✓' if check.ok else '✗'} {check.name}: {check.sentence}", markup=False)
-    if not all(check.ok for check in checks):
-        raise SystemExit(FAILED)
+    return checks
 
 
 def _in_short(name: str, found: list[Check]) -> Iterator[Check]:

@@ -278,8 +278,9 @@ def pause(services: Services, name: str, as_json: bool) -> None:
 @command
 def resume(services: Services, name: str, as_json: bool) -> None:
     """Let held work run again, after a pause or when the cause was mended."""
-    operations.resume(services, name, by=who())
-    answer({"state": "active"}, as_json=as_json, text=f"{name}: active.")
+    resumed = operations.resume(services, name, by=who())
+    text = f"{name}: active." if resumed else f"{name} is active already; nothing was changed."
+    answer({"state": "active", "resumed": resumed}, as_json=as_json, text=text)
 
 
 @integration.command()

@@ -11,6 +11,8 @@ from workers import operators, passwords
 from workers.operators import Operator, Refused, Role
 from workers.services import Services
 
+# Why somebody is refused who names what is not there.
+UNKNOWN = ("unknown_operator", "unknown_integration")
 ROLE = click.Choice([role.value for role in Role])
 limit_option = click.option(
     "--integration", "limit", multiple=True, metavar="NAME", help="Only this integration; may be repeated. None: all."
@@ -43,8 +45,7 @@ def add(
 ) -> None:
     """Add somebody. Asks for the password twice."""
     try:
-        known = known_integrations(services)
-        chosen = operators.usable_limit(limit, known)
+        chosen = operators.usable_limit(limit, services.registry.ids())
         password = choose_password(from_stdin=password_stdin, generate=generate)
         added = operators.add(services.store, person, password=password, role=Role(role), limit=chosen, by=who())
     except Refused as refused:
@@ -95,7 +96,7 @@ def set_role(services: Services, person: str, role: str, as_json: bool) -> None:
 def limit(services: Services, person: str, limit: tuple[str, ...], as_json: bool) -> None:
     """Limit somebody to some integrations; naming none lifts the limit."""
     try:
-        chosen = operators.usable_limit(limit, known_integrations(services))
+        chosen = operators.usable_limit(limit, services.registry.ids())
         changed = operators.set_limit(services.store, person, chosen, by=who())
     except Refused as refused:
         _refuse(refused)
@@ -175,10 +176,6 @@ def choose_password(*, from_stdin: bool, generate: bool) -> str:
     return password
 
 
-def known_integrations(services: Services) -> list[str]:
-    return [integration.id for integration in services.integrations()]
-
-
 def _answer(operator: Operator, text: str, password: str, services: Services, as_json: bool) -> None:
     given = {"password": password} if password else {}
     lines = [text, f"Password, shown only now: {password}"] if password else [text]
@@ -187,4 +184,4 @@ def _answer(operator: Operator, text: str, password: str, services: Services, as
 
 
 def _refuse(refused: Refused) -> NoReturn:
-    refuse(str(refused), NOT_FOUND if refused.why == "unknown_operator" else FAILED)
+    refuse(str(refused), NOT_FOUND if refused.why in UNKNOWN else FAILED)

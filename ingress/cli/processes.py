@@ -5,6 +5,9 @@ Each imports what only it needs when it is called: a worker that was killed need
 
 import os
 import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,10 +19,15 @@ from config import log as logging_setup
 from config.embedded import EmbeddedStore, NoStore
 from config.settings import Settings
 from config.store import connect, durability_problems
-from ingress.cli.shared import NO_STORE, SETTINGS, load_settings, refuse
-from ingress.cli.supervisor import Supervisor, read_procfile
+from ingress.cli.shared import FAILED, NO_STORE, SETTINGS, load_settings, refuse
+from ingress.cli.supervisor import DRAIN_SECONDS, OURS, Supervisor, read_procfile
+from ingress.ports import is_taken
 from workers.integrations import checked
 from workers.services import Services, open_services, store_url
+
+# Whatever ran here before and is stopping has its ports for so long, at most.
+PORTS_FREE_WITHIN_SECONDS = DRAIN_SECONDS
+LOOK_EVERY_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -29,10 +37,12 @@ log = structlog.get_logger()
 def run(procfile: Path) -> None:
     """Run everything: the store (when none is configured) and each process of the Procfile. Ctrl-C stops all."""
     settings = _begin("run")
+    commands = read_procfile(procfile)
+    _wait_for_ports(_ports(settings, commands))
     store = None
     if settings.embedded:
         store = EmbeddedStore(settings.data_dir, on_restart=lambda: log.warning("The store died and is started again."))
-    supervisor = Supervisor(read_procfile(procfile))
+    supervisor = Supervisor(commands)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.ask_to_stop())
     try:
@@ -126,6 +136,42 @@ def _begin(process: str) -> Settings:
     logging_setup.setup(settings.log_format, process=process)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Where one of our processes will listen, and the setting that says so."""
+
+    host: str
+    number: int
+    setting: str
+
+
+def _ports(settings: Settings, commands: Mapping[str, list[str]]) -> list[Port]:
+    """The ports of the processes that are going to be run."""
+    listening = {
+        "web": Port(settings.web_host, settings.web_port, "TLTW_WEB_PORT"),
+        "console": Port(settings.console_host, settings.console_port, "TLTW_CONSOLE_PORT"),
+    }
+    return [port for process, port in listening.items() if [*OURS, process] in commands.values()]
+
+
+def _wait_for_ports(ports: list[Port]) -> None:
+    """Until all are free. One that stays taken ends the command: its process would end and be started again for ever."""
+    deadline, told = time.monotonic() + PORTS_FREE_WITHIN_SECONDS, False
+    while taken := next((port for port in ports if is_taken(port.host, port.number)), None):
+        if time.monotonic() >= deadline:
+            refuse(
+                f"Port {taken.number} ({taken.setting}) is taken by another program, so nothing was started: end the processes "
+                "that a killed tltw run left behind (docs/operate.md, Start, stop, upgrade), or choose another port.",
+                FAILED,
+            )
+        if not told:
+            log.warning(
+                "A port is taken; what ran here before may still be stopping.", port=taken.number, setting=taken.setting
+            )
+            told = True
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _open(settings: Settings) -> Services:

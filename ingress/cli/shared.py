@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import getpass
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,10 +43,18 @@ console = Output(highlight=False)
 P = ParamSpec("P")
 
 
+class Refusal(SystemExit):
+    """The end of a command that could not be done, after its sentence was said."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(code)
+        self.sentence = sentence
+
+
 def refuse(sentence: str, code: int) -> NoReturn:
     """Ends the command with a sentence for a person."""
     click.echo(sentence, err=True)
-    raise SystemExit(code)
+    raise Refusal(sentence, code)
 
 
 def load_settings() -> settings.Settings:
@@ -60,7 +69,9 @@ def load_settings() -> settings.Settings:
 def services() -> Iterator[Services]:
     """The services of one command; whatever goes wrong ends as a sentence and an exit code."""
     loaded = load_settings()
-    log.setup("console" if loaded.log_format == "auto" else loaded.log_format, process="command", stream="stderr")
+    # What a command did, its answer says: between the lines that a person reads stands only what is not well.
+    log_format = "console" if loaded.log_format == "auto" else loaded.log_format
+    log.setup(log_format, process="command", stream="stderr", level=logging.WARNING)
     try:
         opened = open_services(loaded)
     except settings.SettingsWrong as wrong:

@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 from honcho.environ import parse_procfile
 
+OURS = [sys.executable, "-m", "ingress.cli"]
 DRAIN_SECONDS = 20.0
 RESTART_FIRST_SECONDS = 0.2
 # With the two or three seconds of a start still less than a lease (20 s): what the process had in hand is free only then,
@@ -35,8 +36,7 @@ log = structlog.get_logger()
 def read_procfile(path: Path) -> dict[str, list[str]]:
     """The commands of a Procfile by process name. `tltw` becomes the one of this very Python."""
     commands = {name: shlex.split(line) for name, line in parse_procfile(path.read_text()).processes.items()}
-    ours = [sys.executable, "-m", "ingress.cli"]
-    return {name: ours + words[1:] if words[0] == "tltw" else words for name, words in commands.items()}
+    return {name: OURS + words[1:] if words[0] == "tltw" else words for name, words in commands.items()}
 
 
 def restart_wait(code: int, *, lived_seconds: float, last_wait_seconds: float) -> float:

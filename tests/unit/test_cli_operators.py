@@ -79,7 +79,8 @@ def test_on_a_terminal_the_password_is_asked_for_twice(monkeypatch):
     [
         (["add", "an", "--generate"], 1, "named an already"),
         (["add", "no space s", "--generate"], 1, "A name is at most 64"),
-        (["add", "bo", "--generate", "--integration", "none"], 1, "no integration named none"),
+        (["add", "bo", "--generate", "--integration", "none"], 3, "no integration named none. There is: default."),
+        (["limit", "an", "--integration", "none"], 3, "no integration named none. There is: default."),
         (["set-role", "nobody", "admin"], 3, "no operator named nobody"),
         (["remove", "nobody"], 3, "no operator named nobody"),
         (["set-role", "an", "king"], 2, "king"),

@@ -104,7 +104,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How a subject died: everything an operator needs, and no personal data. `problems`: field, sentence and reason of each."""
+    """How a subject died: everything an operator needs, and no personal data. `problems`: field, sentence and reason of each.
+
+    `attempts`: the one that it died of included.
+    """
 
     reason: str
     sentence: str = ""
@@ -113,7 +116,7 @@ class Story:
     code: str = ""
     field: str = ""
     problems: tuple[tuple[str, str, str], ...] = ()
-    attempts: int = 0
+    attempts: int = 1
     event_id: str = ""
 
     def to_json(self) -> str:

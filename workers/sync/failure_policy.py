@@ -61,7 +61,9 @@ def judge(failure: Exception, claim: Claim, *, now: datetime, jitter: float) -> 
             return _again_or_dead(failure.reason, claim, now, jitter, failure.api, _story(failure, claim))
         case CannotMap():
             problems = tuple((problem.field, problem.sentence, problem.reason) for problem in failure.problems)
-            story = Story("cannot_map", str(failure), problems=problems, event_id=claim.event_id)
+            story = Story(
+                "cannot_map", str(failure), problems=problems, attempts=claim.attempts + 1, event_id=claim.event_id
+            )
             return Verdict("dead", "cannot_map", story=story)
         case ApiFailure():
             return Verdict("dead", failure.reason, failure.api, story=_story(failure, claim))

@@ -108,7 +108,7 @@ def _one(here: Here, integration: Integration, kind: str) -> Response:
         runs=not job.is_over,
         lines=lines[:LINES],
         more_lines=len(lines) > LINES or job.more > 0,
-        numbers=numbers_of(job),
+        numbers=operations_bulk.figures_of(job),
         earlier=[old for old in operations_bulk.history(here.services, integration.id, kind) if old.run != job.run],
         **_shared(here),
     )
@@ -116,14 +116,6 @@ def _one(here: Here, integration: Integration, kind: str) -> Response:
 
 def _shared(here: Here) -> dict[str, Any]:
     return {"may_act": here.operator.may(Role.OPERATOR), "seconds": round(NEWS_EVERY.total_seconds())}
-
-
-def numbers_of(job: Job) -> dict[str, int]:
-    """The figures of a result, those of what it groups among them, without what is none."""
-    flat: dict[str, object] = {}
-    for name, value in job.result.items():
-        flat |= value if isinstance(value, dict) else {name: value}
-    return {name: value for name, value in flat.items() if isinstance(value, int) and value}
 
 
 def _parameters(kind: str) -> Json:

@@ -40,10 +40,11 @@ def pause(here: Here, integration: Integration) -> Answer:
 @pages.post("/integrations/<integration>/switches/resume", needs=Role.OPERATOR)
 def resume(here: Here, integration: Integration) -> Answer:
     try:
-        operations.resume(here.services, integration.id, by=here.by)
+        resumed = operations.resume(here.services, integration.id, by=here.by)
     except ValueError:
         return show(here, integration, problem=here.words("switches.not_connected"))
-    return here.go("switches.shown", integration=integration.id, said="switches.is_resumed")
+    said = "switches.is_resumed" if resumed else "switches.is_active"
+    return here.go("switches.shown", integration=integration.id, said=said)
 
 
 def show(here: Here, integration: Integration, *, problem: str = "") -> Response:

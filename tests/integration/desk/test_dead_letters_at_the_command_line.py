@@ -47,6 +47,14 @@ def test_an_id_alone_is_no_subject_and_is_told_how_to_be_one(tltw, nameless, wor
     assert "for example company:ID" in answered.result.stderr
 
 
+def test_a_machine_is_told_of_as_many_attempts_as_a_person(tltw, nameless):
+    text, told = tltw("dead-letters", "show", nameless), tltw("dead-letters", "show", nameless, "--json").json
+    (listed,) = tltw("dead-letters", "list", "--json").json
+
+    assert "attempts: 1 " in text.out
+    assert (told["state"]["attempts"], told["state"]["story"]["attempts"], listed["story"]["attempts"]) == (1, 1, 1)
+
+
 def test_a_subject_that_is_not_dead_is_said_to_be_not_dead(tltw, nameless):
     answered = tltw("dead-letters", "show", "company:11111111-2222-4333-8444-555555555555")
 

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 import time_machine
 
+from config.embedded import NoStore
+from ingress.cli import shared
 from workers.ledger import Cause, Outcome, due
 
 WEBHOOK = frozenset({Cause.WEBHOOK})
@@ -105,3 +108,52 @@ def test_an_option_that_is_mistyped_is_wrong_usage_and_a_question_spares_the_sta
     assert mistyped.code == 2
     assert "Base URL shown beside the Twikey API key, including /creditor: " in asked.result.stderr
     assert asked.out.strip() == ""
+
+
+def refused_by(failure):
+    """The services of a command that cannot be opened."""
+
+    def refused(_settings):
+        raise failure
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    "failure", [NoStore("No store is running. Start everything with: tltw run"), redis.ConnectionError()]
+)
+def test_a_monitor_is_told_of_a_store_that_is_away_as_a_check(desk, tltw, monkeypatch, failure):
+    monkeypatch.setattr(shared, "open_services", refused_by(failure))
+
+    answered = tltw("doctor", "--json")
+
+    (check,) = answered.json
+    assert (answered.code, check["name"], check["ok"]) == (4, "store", False)
+    assert check["sentence"] == answered.result.stderr.strip()
+
+
+def test_a_monitor_is_told_of_wrong_settings_as_a_check(desk, tltw):
+    desk.environment["TLTW_PUBLIC_URL"] = "nonsense"
+
+    answered = tltw("doctor", "--json")
+
+    (check,) = answered.json
+    assert (answered.code, check["name"], check["ok"]) == (2, "settings", False)
+    assert "TLTW_PUBLIC_URL" in check["sentence"]
+
+
+def test_a_monitor_that_asks_for_an_integration_that_is_not_there_is_told_so_as_a_check(desk, tltw):
+    answered = tltw("doctor", "--integration", "nope", "--json")
+
+    (check,) = answered.json
+    assert (answered.code, check["name"], check["ok"]) == (3, "integration", False)
+    assert "acme" in check["sentence"]
+
+
+def test_a_person_is_told_what_keeps_the_doctor_from_looking_in_a_sentence_alone(desk, tltw):
+    desk.environment["TLTW_PUBLIC_URL"] = "nonsense"
+
+    answered = tltw("doctor")
+
+    assert (answered.code, answered.out) == (2, "")
+    assert "TLTW_PUBLIC_URL" in answered.result.stderr

@@ -318,6 +318,14 @@ def test_pausing_holds_everything_and_resuming_lets_it_run(active):
     assert ledger.state() == "active"
 
 
+def test_whoever_resumes_what_somebody_else_resumed_already_is_told_so(active):
+    operator = active.browser("the-operator")
+
+    told = text_of(operator.get(operator.post(f"{SWITCHES}/resume").location))
+
+    assert "It is active already; nothing was changed." in told
+
+
 @pytest.mark.parametrize("act", ["pause", "resume"])
 def test_what_is_not_connected_can_neither_be_paused_nor_resumed_into_being_active(bakery, act):
     answer = bakery.browser("the-operator").post(f"{SWITCHES}/{act}")
