@@ -160,7 +160,8 @@ def test_alerts_that_only_the_log_gets_say_that_nobody_is_woken(build):
     assert ["nobody is told" in page for page in pages] == [True, False]
 
 
-def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatch):
+def letters_are_dead(monkeypatch, number, *, detail=""):
+    """One alert is open: so many letters are dead."""
     begun = datetime.now(UTC)
     alert = Alert(
         kind=Kind.DEAD_LETTERS,
@@ -168,10 +169,14 @@ def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatc
         since=begun,
         noticed=begun,
         seen=begun,
-        number=3,
-        detail="refused 2, cannot_map 1",
+        number=number,
+        detail=detail,
     )
     monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+
+
+def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatch):
+    letters_are_dead(monkeypatch, 3, detail="refused 2, cannot_map 1")
 
     page = text_of(house.browser("the-admin").get("/alerts"))
 
@@ -181,17 +186,7 @@ def test_why_letters_are_dead_stands_beside_the_alert_in_words(house, monkeypatc
 
 
 def test_when_only_the_newest_letters_were_counted_by_reason_the_alert_says_so(house, monkeypatch):
-    begun = datetime.now(UTC)
-    alert = Alert(
-        kind=Kind.DEAD_LETTERS,
-        integration="default",
-        since=begun,
-        noticed=begun,
-        seen=begun,
-        number=2000,
-        detail="refused 60, cannot_map 40",
-    )
-    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+    letters_are_dead(monkeypatch, 2000, detail="refused 60, cannot_map 40")
 
     page = text_of(house.browser("the-admin").get("/alerts"))
 
@@ -199,9 +194,7 @@ def test_when_only_the_newest_letters_were_counted_by_reason_the_alert_says_so(h
 
 
 def test_an_alert_leads_to_the_page_on_which_one_does_something_about_it(house, monkeypatch):
-    begun = datetime.now(UTC)
-    alert = Alert(kind=Kind.DEAD_LETTERS, integration="default", since=begun, noticed=begun, seen=begun, number=1)
-    monkeypatch.setattr(operations_alerts, "view", lambda _services: AlertsView((alert,), (), ()))
+    letters_are_dead(monkeypatch, 1)
 
     page = house.browser("the-admin").get("/alerts").text
 
