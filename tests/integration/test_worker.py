@@ -1,12 +1,12 @@
 """The worker: a bad message stalls nobody, a dead thread is noticed, messages of a killed worker come back."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 
 import dramatiq
 import pytest
+import redis
 from dramatiq.brokers import redis as redis_broker
 
 from config.store import connect, queue_url
@@ -155,12 +155,22 @@ def test_a_thread_that_died_is_named(broker, work):
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_store_that_refuses_writes_for_a_while_kills_no_thread(broker, work, refusal):
+def test_a_store_that_refuses_writes_for_a_while_kills_no_thread(broker, work, refusal, monkeypatch):
     worker, seen = work
+    fetch, refused = broker.do_fetch, []
+
+    def noting(*asked):
+        try:
+            return fetch(*asked)
+        except redis.RedisError as error:
+            refused.append(error)
+            raise
+
+    monkeypatch.setattr(broker, "do_fetch", noting)
     worker.start()
     refuse, allow = REFUSALS[refusal]
     broker.client.execute_command(*refuse)
-    threading.Event().wait(1.0)
+    wait_for("a refusal", lambda: refused, seconds=60)
 
     broker.client.execute_command(*allow)
     wake(broker, "default", "contact:1")

@@ -195,7 +195,8 @@ def _as_if_missing(subject: str, tools: Any, _variant: Any) -> Any:
 
 
 @FEW
-def test_what_was_compared_counts_when_the_next_one_fails(differing: Town) -> None:
+def test_what_was_compared_counts_when_the_next_one_fails(differing: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.bulk.runner.TURN", timedelta(minutes=1))  # up to the failure in one turn
     differing.teamleader.faults.add(Fault("status", status=500, prefix="/companies.info", customer=TWO.id, count=2))
     start(differing)
 

@@ -1,4 +1,7 @@
-"""kill -9 of the real `tltw bulk` process at random moments: an export and an import end as if nothing had happened."""
+"""kill -9 of the real `tltw bulk` process: an export and an import end as if nothing had happened.
+
+Once certainly in the middle, at a gate; then at random moments, as long as it is not over, which a quick machine soon is.
+"""
 
 import csv
 import io
@@ -11,7 +14,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,8 +24,9 @@ from config import settings as settings_of
 from config.keys import BULK_TURNS
 from config.store import connect
 from sandbox.deployment import ROOT, free_port, settings_for, wait_for
+from sandbox.gates import Gate, Gates
 from sandbox.serve import serve
-from sandbox.teamleader.app import create_teamleader
+from sandbox.teamleader.app import Teamleader, create_teamleader
 from sandbox.teamleader.generated import GeneratedWorld
 from sandbox.twikey.app import Twikey, create_twikey
 from tests.integration.bulk.test_import import table
@@ -44,10 +48,10 @@ class Mortal:
     environment: dict[str, str]
     services: Services
     store: "redis.Redis"
+    teamleader: Teamleader
     twikey: Twikey
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    died_at: list[int] = field(default_factory=list)
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -70,19 +74,29 @@ class Mortal:
         assert job is not None
         return job
 
-    def live_and_die(self, kind: str, seconds: random.Random) -> Job:
-        """Kills the process again and again while it works on the job, and waits until it is over."""
-        while len(self.died_at) < KILLS and not self.look(kind).is_over:
+    def live_and_die(self, kind: str, seconds: random.Random, gates: Gates, asking: str) -> Job:
+        """Kills the process while it asks for something, again and again while it works, and waits until the job is over."""
+        gate = gates.set(Gate("middle", asking))
+        self.start()
+        wait_for("it to be in the middle", lambda: gate.waiting, seconds=60)
+        self._die(kind)
+        gates.release()
+        assert not self.look(kind).is_over
+        for _ in range(KILLS - 1):
+            if self.look(kind).is_over:
+                break
             self.start()
             self._wait_until_taken_up(kind)
             time.sleep(seconds.uniform(0, 2.0))
-            self.kill()
-            self.died_at.append(self.look(kind).done)
-            self._leases_are_over(kind)
+            self._die(kind)
         self.start()
         wait_for("the job to be over", lambda: self.look(kind).is_over, seconds=90)
         self.kill()
         return self.look(kind)
+
+    def _die(self, kind: str) -> None:
+        self.kill()
+        self._leases_are_over(kind)
 
     def _wait_until_taken_up(self, kind: str) -> None:
         begun = self.look(kind)
@@ -113,7 +127,7 @@ def mortal(redis_url: str, tmp_path: Path) -> Iterator[Mortal]:
         services = open_services(settings_of.load(environment))
         # A refresh token works once: a process killed in the middle of its first refresh would need a person.
         services.tools(INTEGRATION).teamleader.me()
-        mortal = Mortal(environment, services, client, twikey, tmp_path / "bulk.log")
+        mortal = Mortal(environment, services, client, teamleader, twikey, tmp_path / "bulk.log")
         yield mortal
         mortal.kill()
         services.close()
@@ -123,10 +137,9 @@ def mortal(redis_url: str, tmp_path: Path) -> Iterator[Mortal]:
 def test_an_export_has_neither_gaps_nor_doubles(mortal: Mortal) -> None:
     operations_files.start_export(mortal.services, INTEGRATION, full=False, about=None, by="cli:els")
 
-    job = mortal.live_and_die("export", random.Random(1))
+    job = mortal.live_and_die("export", random.Random(1), mortal.teamleader.gates, "/contacts.list")
 
     assert job.state == "done", job
-    assert mortal.died_at
     files = operations_files.files_of(mortal.services, INTEGRATION)
     with files.open(str(job.result["file"])) as file, zipfile.ZipFile(io.BytesIO(file.read())) as archive:
         parts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("customers-")]
@@ -150,10 +163,9 @@ def test_an_import_writes_every_row_once_and_tells_each_truly(mortal: Mortal, tm
     checked = operations_files.check_import(mortal.services, INTEGRATION, [path])
     operations_files.start_import(mortal.services, INTEGRATION, checked, dry_run=False, by="cli:els")
 
-    job = mortal.live_and_die("import", random.Random(1))
+    job = mortal.live_and_die("import", random.Random(1), mortal.twikey.gates, "/creditor/customer")
 
     assert job.state == "done", job
-    assert mortal.died_at
     files = operations_files.files_of(mortal.services, INTEGRATION)
     with files.open(str(job.result["file"])) as file:
         told = [(row["customerNumber"], row["outcome"]) for row in csv.DictReader(io.StringIO(file.read().decode()))]

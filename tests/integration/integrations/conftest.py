@@ -94,5 +94,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             registry=Registry(store, cipher, settings.teamleader),
             allowed=allowed,
         )
-        yield Scene(services, teamleader, twikey, twikey_url)
-        services.close()
+        scene = Scene(services, teamleader, twikey, twikey_url)
+        yield scene
+        scene.services.close()

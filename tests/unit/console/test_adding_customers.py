@@ -2,11 +2,12 @@
 
 import re
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sandbox.deployment import wait_for
+from sandbox.gates import Gate
 from tests.unit.console.conftest import CUSTOMERS, of, off, text_of
 from workers import audit
 from workers.bulk.sweep_decide import judge_customer
@@ -119,14 +120,14 @@ def test_who_was_overtaken_while_writing_lets_teamleader_have_the_last_word(shop
     shop.work(f"company:{company}", Cause.WEBHOOK)
     del shop.in_twikey[company]
     form = filled(operator.get(f"{of(company)}/add"))
-    shop.twikey.faults.set("delay", method="PUT", seconds=0.5)
+    gate = shop.twikey.gates.set(Gate("write", "/creditor/customer", method="PUT"))
     writing = threading.Thread(target=operator.post, args=(f"{of(company)}/add", form))
     writing.start()
-    while not shop.twikey.faults.listed()[0].hits:
-        time.sleep(0.01)
+    wait_for("the write to be under way", lambda: gate.waiting, seconds=60)
 
     shop.house.store.hset(shop.ledger.keys.subject(f"company:{company}"), "l", 1)
     shop.ledger.give_back(shop.ledger.borrow(f"company:{company}"))
+    shop.twikey.gates.release()
     writing.join()
 
     assert shop.ledger.look(f"company:{company}").causes == {Cause.SWEEP}
