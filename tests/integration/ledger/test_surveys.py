@@ -1,7 +1,7 @@
 """What whoever watches over an integration can see in one look, and what that look costs at most."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -134,8 +134,10 @@ def test_webhooks_older_than_six_weeks_are_forgotten_when_a_new_day_begins(ledge
     ledger.mark("contact:1", WEBHOOK)
 
     days = look(webhooks=True).webhook_days
-    assert len(days) == 43
-    assert store.hlen(ledger.keys.webhooks) == 86
+    # Another day may have begun before the new one was marked.
+    begun = (max(days) - date(1970, 1, 1)).days - day
+    assert len(days) == 43 - begun
+    assert store.hlen(ledger.keys.webhooks) == 2 * len(days)
 
 
 def test_many_integrations_are_looked_at_in_order_and_in_few_round_trips(scripts, monkeypatch):
