@@ -111,8 +111,12 @@ def test_many_threads_do_everything_once_and_never_too_much_of_one_integration()
     for name in names:
         put(lines, name, 40)
 
+    def is_done() -> bool:
+        with lock:
+            return sum(done.values()) >= 240
+
     def work() -> None:
-        while sum(done.values()) < 240:
+        while not is_done():
             try:
                 item = lines.get()
             except queue.Empty:

@@ -72,6 +72,7 @@ def test_a_mail_server_that_hangs_delays_no_tick(make_services, mail_server):
     die(services.ledger("acme"))
 
     with ticking(services):
+        wait_for("the clock", lambda: services.store.exists(CLOCK_TICKED), seconds=60)
         wait_for("the alert to be told", lambda: services.store.exists("tltw:alerts:sending:email"), seconds=60)
         before = int(services.store.get(CLOCK_TICKED))
         wait_for("some ticks", lambda: int(services.store.get(CLOCK_TICKED)) - before >= 500, seconds=20)
