@@ -91,9 +91,9 @@ def test_no_session_lasts_longer_than_the_longest_however_much_it_is_used(store,
 
     while time.monotonic() - began < 0.3:
         time.sleep(0.03)
-        found = sessions.look(store, session_id)
+        sessions.look(store, session_id)
 
-    assert found is None
+    assert sessions.look(store, session_id) is None
 
 
 def test_a_session_that_nobody_used_ends_after_the_longest_too(store, an, monkeypatch):

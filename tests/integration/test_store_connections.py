@@ -1,6 +1,5 @@
 """How a connection to the store begins, each round trip being one that a bad network can spoil; and whose clock is right."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -32,9 +31,11 @@ def test_a_new_connection_asks_for_nothing_but_its_database(request, server, kin
     ("off_seconds", "said"), [(-300, "300 s behind"), (0, "agree"), (1, "agree"), (4, "4 s ahead of")]
 )
 def test_doctor_says_when_this_machine_and_the_store_disagree_about_the_time(store, monkeypatch, off_seconds, said):
-    monkeypatch.setattr("config.store.time", SimpleNamespace(time=lambda: time.time() + off_seconds))
+    told = store.time()  # both clocks stand still from here on, so that this machine may stand still between them
+    here = told[0] + told[1] / 1e6 + off_seconds
+    monkeypatch.setattr("config.store.time", SimpleNamespace(time=lambda: here))
 
-    check = machine_clock(SimpleNamespace(store=store))
+    check = machine_clock(SimpleNamespace(store=SimpleNamespace(time=lambda: told)))
 
     assert said in check.sentence
     assert check.ok is (said == "agree")

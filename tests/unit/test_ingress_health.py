@@ -1,10 +1,13 @@
 """Whether the process says rightly that it can keep its promises."""
 
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import fakeredis
 import pytest
 import redis
+import time_machine
 from flask import Flask
 
 from config.keys import CLOCK_TICKED
@@ -12,8 +15,15 @@ from config.store import clock_problem
 from ingress import health
 
 
+@pytest.fixture(autouse=True)
+def standing_clock() -> Iterator[None]:
+    """Whatever is seconds old stays so, however long this machine stands still."""
+    with time_machine.travel(datetime(2026, 11, 26, 12, tzinfo=UTC), tick=False):
+        yield
+
+
 @pytest.fixture
-def store() -> fakeredis.FakeRedis:
+def store(standing_clock: None) -> fakeredis.FakeRedis:
     store = fakeredis.FakeRedis(server=fakeredis.FakeServer())
     store.set(CLOCK_TICKED, int(time.time() * 1000))
     return store

@@ -15,7 +15,7 @@ from sandbox.twikey.app import Twikey, create_twikey
 def twikey() -> Iterator[tuple[Twikey, httpx.Client]]:
     app = create_twikey()
     app.office.default.add("one", {"city": "Gent"})
-    with serve(app) as url, httpx.Client(base_url=url, timeout=5) as client:
+    with serve(app) as url, httpx.Client(base_url=url, timeout=60) as client:
         client.headers["Authorization"] = app.office.open_session(app.office.default)
         yield app, client
 

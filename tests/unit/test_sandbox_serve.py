@@ -62,7 +62,7 @@ def test_an_encoded_path_arrives_decoded() -> None:
 
 
 def test_fifty_connections_are_served_at_once() -> None:
-    with serve(echo) as url, httpx.Client() as client, ThreadPoolExecutor(50) as pool:
+    with serve(echo) as url, httpx.Client(timeout=60) as client, ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda n: client.post(f"{url}/", content=str(n)).text, range(300)))
 
     assert answers == [f"/ {n}" for n in range(300)]

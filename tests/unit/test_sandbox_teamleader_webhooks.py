@@ -1,6 +1,7 @@
 """Webhooks of the simulated Teamleader: what is told to whom, and what happens when the listener is unwell."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.serve import Server, serve
+from sandbox.serve import serve
 from sandbox.teamleader import world as worlds
 from sandbox.teamleader.app import Teamleader, create_teamleader
 from sandbox.teamleader.webhooks import DeliverySettings
@@ -50,7 +51,7 @@ def registered(app: Teamleader, url: str, *types: str) -> None:
 
 @pytest.fixture
 def teamleader() -> Iterator[Teamleader]:
-    app = create_teamleader(deliveries=DeliverySettings(retry_after=(0.02, 0.02, 0.02)))
+    app = create_teamleader(deliveries=DeliverySettings(timeout=60, retry_after=(0.02, 0.02, 0.02)))
     yield app
     app.close()
 
@@ -102,12 +103,12 @@ def test_a_refused_delivery_is_tried_again(teamleader: Teamleader) -> None:
 
 
 def test_a_delivery_is_given_up_after_the_last_retry(teamleader: Teamleader) -> None:
-    silent = Server(Listener()).start()
-    silent.stop()
-    registered(teamleader, silent.base_url, "contact.updated")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and never listens; nobody else can take its port meanwhile
+        registered(teamleader, f"http://127.0.0.1:{silent.getsockname()[1]}", "contact.updated")
 
-    teamleader.world.default.edit("contact", PERSON, {})
-    wait_until(teamleader.world.postman.is_idle)
+        teamleader.world.default.edit("contact", PERSON, {})
+        wait_until(teamleader.world.postman.is_idle)
 
     (delivery,) = teamleader.world.postman.deliveries()
     assert [attempt["outcome"] for attempt in delivery.attempts] == ["ConnectError"] * 4
@@ -115,7 +116,7 @@ def test_a_delivery_is_given_up_after_the_last_retry(teamleader: Teamleader) -> 
 
 
 def test_deliveries_can_be_lost_and_doubled() -> None:
-    settings = DeliverySettings(drop=0.5, duplicate=0.5, shuffle=0.05, seed=2)
+    settings = DeliverySettings(drop=0.5, duplicate=0.5, shuffle=0.05, timeout=60, seed=2)
     app, listener = create_teamleader(deliveries=settings), Listener()
     with serve(listener) as hook:
         registered(app, hook, "contact.updated")

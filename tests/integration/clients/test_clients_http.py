@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from sandbox.serve import serve
 from sandbox.twikey.app import Twikey, create_twikey
+from workers.clients import deadline
 from workers.clients.errors import Unavailable
 from workers.clients.http import Budgets, Http
 from workers.clients.messages import Request
@@ -129,17 +131,20 @@ def test_a_server_that_reads_nothing_ends_with_the_write_budget(raw: Raw, quick:
     assert time.monotonic() - started < QUICK.whole_seconds + SLACK
 
 
-def test_a_deadline_ends_with_its_call(raw: Raw) -> None:
+def test_a_deadline_ends_with_its_call(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer_twice(connection: socket.socket) -> None:
         for _ in range(2):
             connection.recv(65536)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    http = Http(lambda _origin: True, budgets=Budgets(whole_seconds=2), idle_seconds=60)
+    passed = 0.0
+    monotonic = time.monotonic
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: monotonic() + passed))
+    http = Http(lambda _origin: True, idle_seconds=60)
     url = raw(answer_twice)
 
     first = http.send(request(url))
-    time.sleep(2.1)
+    passed = 2 * Budgets().whole_seconds
     second = http.send(request(url))
 
     assert (first.status, second.status) == (200, 200)
@@ -160,9 +165,9 @@ def test_a_deadline_ends_with_its_call(raw: Raw) -> None:
     ],
     ids=["cut", "not http", "endless header", "compressed", "silent end", "early end"],
 )
-def test_an_answer_that_is_no_answer_is_unavailable(raw: Raw, quick: Http, behave: Behaviour) -> None:
+def test_an_answer_that_is_no_answer_is_unavailable(raw: Raw, usual: Http, behave: Behaviour) -> None:
     with pytest.raises(Unavailable) as caught:
-        quick.send(request(raw(behave)))
+        usual.send(request(raw(behave)))
 
     assert caught.value.api == "twikey"
     assert "secret@example.com" not in f"{caught.value}{caught.value.__cause__}"
@@ -191,24 +196,24 @@ def test_a_huge_answer_is_given_up_early(raw: Raw, length_said: bool) -> None:
     http.close()
 
 
-def test_nobody_listening_is_unavailable(quick: Http) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+def test_nobody_listening_is_unavailable(usual: Http) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # so that nobody else comes to listen there
 
+        with pytest.raises(Unavailable, match="could not be reached"):
+            usual.send(request(f"http://127.0.0.1:{taken.getsockname()[1]}"))
+
+
+def test_a_name_that_does_not_exist_is_unavailable(usual: Http) -> None:
     with pytest.raises(Unavailable, match="could not be reached"):
-        quick.send(request(f"http://127.0.0.1:{port}"))
+        usual.send(request("https://nobody.invalid"))
 
 
-def test_a_name_that_does_not_exist_is_unavailable(quick: Http) -> None:
-    with pytest.raises(Unavailable, match="could not be reached"):
-        quick.send(request("https://nobody.invalid"))
-
-
-def test_a_certificate_is_demanded(raw: Raw, quick: Http) -> None:
+def test_a_certificate_is_demanded(raw: Raw, usual: Http) -> None:
     url = raw(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")).replace("http", "https")
 
     with pytest.raises(Unavailable):
-        quick.send(request(url))
+        usual.send(request(url))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from ingress.console.pages import customer as page_of_customer
+from sandbox.deployment import wait_for
 from tests.unit.console.conftest import CUSTOMERS, EVIL, of, off, planted, row, text_of
 from workers import ask, operations
 from workers.bulk.patience import patiently
@@ -119,7 +120,7 @@ def test_what_teamleader_refuses_to_a_person_it_refuses_to_all_until_the_time_it
 
 def test_what_twikey_refuses_to_a_person_it_refuses_to_all(shop, viewer):
     company = shop.company()
-    shop.twikey.faults.set("status", status=429, prefix="/creditor/customer")
+    shop.twikey.faults.set("status", status=429, retry_seconds=60, prefix="/creditor/customer")
 
     page = viewer.get(of(company))
 
@@ -420,11 +421,7 @@ def with_worker(shop, company):
     """A worker that takes up the customer as soon as it is owed."""
 
     def wait():
-        for _ in range(400):
-            state = shop.ledger.look(f"company:{company}")
-            if state and state.owed:
-                break
-            threading.Event().wait(0.01)
+        wait_for("it to be owed", lambda: getattr(shop.ledger.look(f"company:{company}"), "owed", False), seconds=60)
         shop.work(f"company:{company}")
 
     worker = threading.Thread(target=wait)
@@ -443,7 +440,7 @@ def with_worker(shop, company):
 def test_refreshing_runs_also_while_automatic_updates_are_off_and_says_what_is_left_out(
     shop, operator, monkeypatch, on, emails, says
 ):
-    monkeypatch.setattr(page_of_customer, "WAIT", page_of_customer.FRESH)
+    monkeypatch.setattr(page_of_customer, "WAIT", timedelta(minutes=1))  # until it is done
     company = shop.company(emails=INVOICING[:emails])
     if not on:
         off(shop)
