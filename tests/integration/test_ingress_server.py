@@ -27,6 +27,7 @@ from config.embedded import EmbeddedStore
 from config.keys import CLOCK_TICKED, IntegrationKeys
 from config.store import connect
 from config.webhook_address import webhook_token
+from sandbox.deployment import free_port
 from tests.chaos.proxy import FINE, Proxy, Weather
 from tests.chaos.store import Store
 
@@ -177,12 +178,6 @@ def frozen(pid: int | None) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(holds: Any, *, seconds: float = 60) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.deployment import wait_for
+from sandbox.gates import Gate
 from sandbox.serve import serve
 from sandbox.twikey.app import Twikey, create_twikey
 from sandbox.twikey.office import DEFAULT_API_KEY
@@ -200,10 +202,12 @@ def test_two_writes_of_one_customer_at_the_same_time_are_found(twikey: tuple[Twi
     client.patch(ONE, params={"city": "Twee"})
     one_by_one = client.get("/_sandbox/overlaps").json()["count"]
 
-    app.faults.set("delay", method="PATCH", seconds=0.3)
+    gate = app.gates.set(Gate("all of them", "/creditor/customer", method="PATCH"))
     with ThreadPoolExecutor(3) as pool:
         for number in ("one", "one", "two"):
             pool.submit(client.patch, f"/creditor/customer/{number}", params={"city": "Drie"})
+        wait_for("all of them to be under way", lambda: gate.waiting == 3, seconds=60)
+        app.gates.release()
     found = client.get("/_sandbox/overlaps").json()
 
     assert one_by_one == 0
