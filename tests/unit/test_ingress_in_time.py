@@ -1,5 +1,6 @@
 """One budget of time per request for the store: both ways of keeping it, over a store that answers as slowly as one likes."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -34,6 +35,8 @@ class SlowStore:
 
     def close(self) -> None:
         self._over.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
 
     def _accept(self) -> None:

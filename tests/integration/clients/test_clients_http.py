@@ -49,7 +49,15 @@ def raw() -> Iterator[Raw]:
 
     yield start
     for listener in listeners:
-        listener.close()
+        stop_listening(listener)
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Wakes the thread that accepts: after a mere `close` it would sleep on, and may take connections of whoever has the
+    same file number next."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 @pytest.fixture
