@@ -55,7 +55,8 @@ def consent(page: Page, account: str, *, decision: str = "Allow") -> None:
 
 
 def steps(page: Page) -> list[str]:
-    """The level of each step on the page of the connection."""
+    """The level of each step on the page of the connection, once all of it is there."""
+    expect(page.locator(".step > .mark")).to_have_count(3)
     return [mark.get_attribute("class").split()[-1] for mark in page.locator(".step > .mark").all()]
 
 
@@ -238,6 +239,7 @@ def test_pressing_twice_while_it_is_slow_adds_one_merchant(newcomer, console, me
 def test_no_page_on_the_way_holds_a_secret(newcomer, console, merchant):
     page, services, shown = newcomer, console.deployment.services, []
     fill_in(page, console.deployment, merchant)
+    expect(page.get_by_role("status")).to_contain_text("Garage Vandamme was added")
     shown.append(page.content())
     consent(page, merchant.account)
     expect(page.get_by_role("status")).to_contain_text("Connected")
