@@ -60,6 +60,12 @@ def steps(page: Page) -> list[str]:
     return [mark.get_attribute("class").split()[-1] for mark in page.locator(".step > .mark").all()]
 
 
+def whole(page: Page) -> str:
+    """What a page holds, once all of it is there."""
+    page.wait_for_load_state()
+    return page.content()
+
+
 def in_their_twikey(deployment: Deployment, merchant: SecondMerchant) -> str | None:
     customers = deployment.twikey.get("/customers", creditor=merchant.creditor)["customers"]
     found = (one["profile"].get("companyName") for one in customers if one["customerNumber"] == merchant.company)
@@ -240,15 +246,15 @@ def test_no_page_on_the_way_holds_a_secret(newcomer, console, merchant):
     page, services, shown = newcomer, console.deployment.services, []
     fill_in(page, console.deployment, merchant)
     expect(page.get_by_role("status")).to_contain_text("Garage Vandamme was added")
-    shown.append(page.content())
+    shown.append(whole(page))
     consent(page, merchant.account)
     expect(page.get_by_role("status")).to_contain_text("Connected")
-    shown.append(page.content())
+    shown.append(whole(page))
 
     for tab in ("State", "Connection", "Switches", "Settings", "Audit log"):
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator("nav [aria-current=page]", has_text=tab)).to_be_visible()
-        shown.append(page.content())
+        shown.append(whole(page))
 
     secrets = [
         merchant.api_key,

@@ -310,7 +310,9 @@ def oauth(system: System, seconds: float) -> None:
     # Killed between Teamleader's answer and our storing it: the one moment that costs the connection.
     system.teamleader.post("/gates", {"name": "grant", "prefix": "/oauth2/access_token", "when": "after", "count": 1})
     system.teamleader.post("/tokens/expire")
-    _wait(lambda: _at_gate(system, "grant"), 15)
+    system.must(
+        _wait(lambda: _at_gate(system, "grant"), 60), "nobody signed in, so nobody was killed in the middle of it"
+    )
     for name in ("worker", "worker2", "clock", "bulk"):  # whoever it is that signs in
         system.kill(name)
     system.teamleader.delete("/gates")
