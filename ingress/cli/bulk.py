@@ -201,11 +201,15 @@ def _see_through(services: Services, started: Started, *, wait: bool, as_json: b
 
 
 def _started(services: Services, started: Started, *, wait: bool, as_json: bool) -> Job:
-    job = started.job
+    job, first = started.job, ""
     if not started.is_new and not as_json:
         how = "paused" if job.state == "paused" else "under way already"
-        console.print(f"It is {how}, since {when(job.started)} by {job.by}; this is that run.", markup=False)
-    return follow(services, job, quiet=as_json) if wait else job
+        first = f"It is {how}, since {when(job.started)} by {job.by}; this is that run."
+    if wait:
+        return follow(services, job, first=first, quiet=as_json)
+    if first:
+        console.print(first, markup=False)
+    return job
 
 
 # -- how a job is shown ------------------------------------------------------------------------------

@@ -49,9 +49,14 @@ def end_as(job: Job, *, wait: bool) -> None:
         raise SystemExit(FAILED)
 
 
-def follow(services: Services, job: Job, *, quiet: bool = False) -> Job:
-    """Waits until this run is over or paused, and answers how it stands. After Ctrl-C it says how to look again."""
+def follow(services: Services, job: Job, *, first: str = "", quiet: bool = False) -> Job:
+    """Waits until this run is over or paused, and answers how it stands. After Ctrl-C it says how to look again.
+
+    `first`: what is said before; whoever has read it can press Ctrl-C already.
+    """
     try:
+        if first:
+            console.print(first, markup=False)
         return _follow(services, job, quiet=quiet)
     except KeyboardInterrupt:
         console.print(f"\nIt goes on without you. Look again: tltw jobs show {job.kind} --follow", markup=False)

@@ -119,7 +119,7 @@ def test_an_edit_that_changes_nothing_for_twikey_is_not_written(deployment: Depl
 
 
 def test_fifty_webhooks_during_a_fetch_cost_at_most_two_more_and_end_with_the_newest_state(
-    deployment: Deployment,
+    deployment: Deployment, sweeps_rest
 ):
     customer_id = synced(deployment, "company", COMPANY)
     ledger = deployment.services.ledger("default")

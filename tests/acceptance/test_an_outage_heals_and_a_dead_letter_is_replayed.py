@@ -7,13 +7,15 @@ COMPANY = {"name": "Bouw Steen", "emails": [{"type": "primary", "email": "info@s
 
 def test_a_twikey_outage_heals_by_itself(deployment: Deployment):
     company = deployment.create("company", **COMPANY)
-    deployment.twikey.post("/faults", {"kind": "status", "status": 503, "prefix": "/creditor/customer", "count": 3})
+    outage = {"kind": "status", "status": 503, "prefix": "/creditor/customer", "customer": company, "count": 3}
+    deployment.twikey.post("/faults", outage)
 
     deployment.edit("company", company, name="Bouw Steen NV")
 
     wait_for(
         "the name", lambda: (deployment.in_twikey(company) or {}).get("companyName") == "Bouw Steen NV", seconds=60
     )
+    assert [fault["hits"] for fault in deployment.twikey.get("/faults")["faults"]] == [3]
 
 
 def test_a_customer_that_cannot_be_mapped_is_a_dead_letter_until_it_is_repaired_and_replayed(

@@ -239,7 +239,8 @@ def test_a_missing_or_wrong_signature_is_401(web: Web, changed: dict[str, str], 
     assert web.left_behind() == []
 
 
-@pytest.mark.parametrize("age", [310, -310])
+# The one from the future gets younger while it is on its way: by less than a minute, however slow this machine is.
+@pytest.mark.parametrize("age", [310, -360])
 def test_an_honest_signature_that_is_too_old_or_too_early_is_401(web: Web, age: int):
     answer = web.post(EVENTS, IMPORTED, signed(IMPORTED, age=age))
 

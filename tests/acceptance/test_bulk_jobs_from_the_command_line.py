@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 
 import pytest
@@ -124,9 +123,6 @@ def test_ctrl_c_only_stops_looking(deployment: Deployment):
     )
     assert command.stdout
     said = command.stdout.readline()
-    time.sleep(
-        0.5
-    )  # that was the last thing it does before it follows the run, which it will for as long as the gate is shut
 
     command.send_signal(signal.SIGINT)
     out, _ = command.communicate(timeout=60)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,11 +13,17 @@ from config.keys import IntegrationKeys
 from sandbox.deployment import Deployment, deploy, wait_for
 from sandbox.merchants import Merchant, add_merchant, registered
 from workers import operations_bulk
+from workers.clients.http import Budgets
 from workers.clients.teamleader.oauth import HOLDER_IS_BACK_WITHIN
 from workers.clients.teamleader.oauth_protocol import TokenPair
 from workers.ledger import Cause
 
 pytestmark = pytest.mark.processes
+# More than the budget allows in the six minutes that a test may last at most.
+BACKLOG = 1_200
+FRUGAL = 12
+# Allowed within one sliding minute, calls may reach Teamleader closer together: by as much as the longest of them takes.
+CLOSEST_SECONDS = 60.0 - Budgets().whole_seconds
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 def merchants(deployment: Deployment) -> Iterator[dict[str, Merchant]]:
     """Three that are connected; what they left owed at the end is their own affair."""
     names = ("first", "second", "third")
-    made = {name: add_merchant(deployment, _unused(deployment, name), customers=300) for name in names}
+    made = {name: add_merchant(deployment, _unused(deployment, name), customers=BACKLOG) for name in names}
     registered(deployment, list(made.values()))
     yield made
     deployment.teamleader.delete("/faults")
@@ -59,7 +66,7 @@ def test_a_backlog_and_an_api_that_hangs_leave_a_third_merchants_update_alone(me
     owing, hanging, editing = merchants.values()
     hanging.hang()
     hanging.owe(range(30))
-    owing.owe(range(300))
+    owing.owe(range(BACKLOG))
 
     for number in range(5):
         arrives(editing, number, f"Third {number}")
@@ -69,21 +76,27 @@ def test_a_backlog_and_an_api_that_hangs_leave_a_third_merchants_update_alone(me
 
 
 def test_the_budget_of_calls_is_each_merchants_own(deployment, merchants):
-    frugal = add_merchant(deployment, _unused(deployment, "frugal"), customers=100, teamleader_calls_per_minute="12")
+    frugal = add_merchant(
+        deployment, _unused(deployment, "frugal"), customers=100, teamleader_calls_per_minute=str(FRUGAL)
+    )
     registered(deployment, [frugal])  # takes calls from the same budget
     frugal.owe(range(50))
-    wait_for("its budget to be used up", lambda: _calls(frugal) >= 12)
+    wait_for("its budget to be used up", lambda: len(_calls(frugal)) >= FRUGAL)
 
     arrives(merchants["first"], 0, "Not frugal")
 
-    assert _calls(frugal) == 12
+    assert _most_within(CLOSEST_SECONDS, _calls(frugal)) <= FRUGAL
     assert frugal.ledger.books().pending > 0
 
 
-def _calls(merchant: Merchant) -> int:
-    """Calls that count at Teamleader: all but signing in."""
+def _calls(merchant: Merchant) -> list[float]:
+    """When those calls came to Teamleader that count there: all but signing in."""
     requests = merchant.deployment.teamleader.get("/requests", account=merchant.account)["requests"]
-    return sum(not request["path"].startswith("/oauth2") for request in requests)
+    return sorted(request["started"] for request in requests if not request["path"].startswith("/oauth2"))
+
+
+def _most_within(seconds: float, ordered: list[float]) -> int:
+    return max(bisect_left(ordered, at + seconds) - first for first, at in enumerate(ordered))
 
 
 @pytest.mark.timeout(400)
@@ -110,7 +123,7 @@ def test_after_a_kill_in_the_middle_of_a_refresh_work_is_held_until_a_person_con
 
     arrives(other, 0, "Not disturbed")
     assert lost.ledger.dead_count() == 0
-    assert told(deployment, lost) == 1
+    wait_for("somebody to be told", lambda: told(deployment, lost))
 
     lost.reconnect()
     held = {f"Held {number}" for number in range(4)}
@@ -127,12 +140,14 @@ def test_access_that_was_revoked_holds_the_work_and_connecting_again_catches_up(
     revoked.edit(0, name="Edited meanwhile")
     wait_for("it to be found out", lambda: revoked.ledger.state() == "reconnect_needed")
     revoked.ledger.mark(revoked.subject(1), frozenset({Cause.OPERATOR}))
+    wait_for("both to be kept", lambda: revoked.ledger.books().pending == 2)
+    wait_for("somebody to be told", lambda: told(deployment, revoked))
     assert revoked.ledger.dead_count() == 0
-    assert told(deployment, revoked) == 1
 
     revoked.reconnect()
     wait_for("everything that was held", lambda: revoked.ledger.books().pending == 0)
     assert "Edited meanwhile" in names_in_twikey(revoked)
+    assert told(deployment, revoked) == 1
 
 
 def nobody_comes_back(deployment: Deployment, merchant: Merchant) -> None:

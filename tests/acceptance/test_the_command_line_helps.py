@@ -31,6 +31,7 @@ def test_run_without_settings_names_every_missing_one_and_exits_2(tmp_path):
 
 
 def test_doctor_is_content_with_a_healthy_deployment(deployment: Deployment, tltw):
+    wait_for("what other tests left owed", deployment.settled, seconds=120)
     for letter in deployment.services.ledger("default").dead_letters():
         tltw("dead-letters", "discard", letter.subject, "--why", "left by another test")
 
@@ -94,7 +95,8 @@ def test_no_log_line_holds_a_name_an_email_a_token_or_a_webhook_path(deployment:
     company = deployment.create(
         "company", name="Canary Kanarie BV", emails=[{"type": "primary", "email": "canary@kanarie.example.com"}]
     )
-    deployment.twikey.post("/faults", {"kind": "status", "status": 500, "prefix": "/creditor/customer", "count": 1})
+    failure = {"kind": "status", "status": 500, "prefix": "/creditor/customer", "customer": company, "count": 1}
+    deployment.twikey.post("/faults", failure)
     deployment.edit("company", company, remarks="x")
     wait_for("the customer", lambda: deployment.in_twikey(company))
     token = tltw("webhook-address").out.strip().rsplit("/", 1)[1]

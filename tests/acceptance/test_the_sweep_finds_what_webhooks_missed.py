@@ -28,11 +28,14 @@ def right(deployment: Deployment, ids: list[str], name: str) -> bool:
 
 
 @pytest.mark.processes
-def test_after_a_tenth_of_the_webhooks_was_lost_everything_is_right_one_sweep_later(deployment: Deployment, tltw):
+def test_after_a_tenth_of_the_webhooks_was_lost_everything_is_right_one_sweep_later(
+    deployment: Deployment, sweeps_rest, tltw
+):
     ids = contacts(deployment, CUSTOMERS)
     for one in ids:
         deployment.edit("contact", one, last_name="Known")
     wait_for("everybody to be known", lambda: right(deployment, ids, "Known"), seconds=60)
+    wait_for("the ledger to know it too", deployment.settled, seconds=60)
     time.sleep(1.1)  # of another second than the last sync
     for number, one in enumerate(ids):
         deployment.teamleader.patch("/settings", {"deliveries": {"drop": float(number % 10 == 5)}})
@@ -42,6 +45,7 @@ def test_after_a_tenth_of_the_webhooks_was_lost_everything_is_right_one_sweep_la
     dropped = sum(one["state"] == "dropped" for one in deployment.teamleader.get("/deliveries")["deliveries"])
     before = right(deployment, ids, "Edited")
 
+    operations_bulk.turn(deployment.services, "default", "sweep", "cancel", by="test")
     result = tltw("sweep", "--json")
 
     assert result.code == 0, result

@@ -19,11 +19,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from sandbox.deployment import Deployment, wait_for
+from sandbox.deployment import WITHIN_SECONDS, Deployment, wait_for
 from sandbox.world import character
-from workers import connect, integrations, operations_files
+from workers import connect, integrations, operations, operations_files
 from workers.ledger import Cause, Claim, Ledger, Story
 
 # Nothing that reaches beyond this machine; --no-sandbox because tests may run as root.
@@ -135,7 +135,9 @@ def add_merchants(deployment: Deployment) -> None:
     back = f"{deployment.console_url}{connect.CALLBACK}"
     address = connect.begin(services, "hairdresser", by="operator:an", redirect_uri=back, binding="an's browser")
     asked = dict(parse_qsl(urlsplit(address).query))
-    answer = httpx.post(address.partition("?")[0], data={**asked, "account": account, "decision": "allow"})
+    answer = httpx.post(
+        address.partition("?")[0], data={**asked, "account": account, "decision": "allow"}, timeout=WITHIN_SECONDS
+    )
     landed = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
     connect.finish(services, connect.take(services, landed["state"], binding="an's browser"), code=landed["code"])
     connect.complete(services, "default", by="operator:an")
@@ -217,6 +219,23 @@ class Trouble:
     rule: str
     impact: str
     where: tuple[str, ...]
+
+
+def said(*pages: Page) -> list[str]:
+    """What each page says that somebody's press has done."""
+    for page in pages:
+        expect(page.get_by_role("status")).to_be_visible()
+    return [page.get_by_role("status").inner_text() for page in pages]
+
+
+@contextmanager
+def held(deployment: Deployment) -> Iterator[None]:
+    """Work on the merchant waits meanwhile, so that nothing that is begun is over before one has looked."""
+    deployment.services.ledger("default").set_state("paused")
+    try:
+        yield
+    finally:
+        operations.resume(deployment.services, "default", by="cli:test")
 
 
 def troubles(page: Page) -> list[Trouble]:

@@ -55,8 +55,15 @@ def consent(page: Page, account: str, *, decision: str = "Allow") -> None:
 
 
 def steps(page: Page) -> list[str]:
-    """The level of each step on the page of the connection."""
+    """The level of each step on the page of the connection, once all of it is there."""
+    expect(page.locator(".step > .mark")).to_have_count(3)
     return [mark.get_attribute("class").split()[-1] for mark in page.locator(".step > .mark").all()]
+
+
+def whole(page: Page) -> str:
+    """What a page holds, once all of it is there."""
+    page.wait_for_load_state()
+    return page.content()
 
 
 def in_their_twikey(deployment: Deployment, merchant: SecondMerchant) -> str | None:
@@ -238,15 +245,16 @@ def test_pressing_twice_while_it_is_slow_adds_one_merchant(newcomer, console, me
 def test_no_page_on_the_way_holds_a_secret(newcomer, console, merchant):
     page, services, shown = newcomer, console.deployment.services, []
     fill_in(page, console.deployment, merchant)
-    shown.append(page.content())
+    expect(page.get_by_role("status")).to_contain_text("Garage Vandamme was added")
+    shown.append(whole(page))
     consent(page, merchant.account)
     expect(page.get_by_role("status")).to_contain_text("Connected")
-    shown.append(page.content())
+    shown.append(whole(page))
 
     for tab in ("State", "Connection", "Switches", "Settings", "Audit log"):
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator("nav [aria-current=page]", has_text=tab)).to_be_visible()
-        shown.append(page.content())
+        shown.append(whole(page))
 
     secrets = [
         merchant.api_key,

@@ -143,7 +143,7 @@ def client_end(write: Write, faults: Sequence[Fault]) -> float:
     end = min(write.ended or float("inf"), write.started + CLIENT_GIVES_UP_SECONDS)
     if write.fault in ("reset", "lost_answer", "truncated"):
         end = min(end, write.started)
-    if write.fault == "delay":
+    if write.fault != "drip":  # whose bytes come one by one
         end = min(end, write.started + CLIENT_READS_SECONDS)
     deaths = [fault.start for fault in faults if fault.clients_died and fault.start >= write.started]
     return min([end, *deaths])

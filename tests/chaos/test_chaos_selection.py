@@ -29,5 +29,6 @@ def test_every_invariant_holds(name: str, seed: int):
     result = one_trial(BY_NAME[name], seed, baseline=False)
 
     assert result["broken"] == []
+    assert result["faults"], "nothing went wrong, so nothing was tried"
     assert (result["wrong"], result["lost"]) == (0, 0)
     assert result["accepted"] > 0

@@ -71,8 +71,9 @@ def test_a_write_whose_caller_was_killed_overlaps_with_nobody():
     assert overlaps([replace(held, ended=31.0), replace(later, started=12.0)]) != []
 
 
-def test_a_write_nobody_waits_for_any_more_overlaps_with_nobody():
-    late = Write("c1", 1, started=10.0, ended=19.5, fault="delay")
+@pytest.mark.parametrize("fault", ["delay", ""], ids=["delayed", "by-a-machine-that-stood-still"])
+def test_a_write_nobody_waits_for_any_more_overlaps_with_nobody(fault):
+    late = Write("c1", 1, started=10.0, ended=19.5, fault=fault)
 
     assert overlaps([late, Write("c1", 2, started=18.5, ended=18.6)]) == []
     assert overlaps([late, Write("c1", 2, started=17.5, ended=17.6)]) != []

@@ -83,6 +83,7 @@ class Traffic:
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._editing = threading.Event()
+        self._resting = threading.Event()
         self._closed = False
         self._under_way = 0
         self._client = httpx.Client(timeout=5, limits=httpx.Limits(max_connections=SENDERS), trust_env=False)
@@ -120,6 +121,12 @@ class Traffic:
             thread.join()
         self._client.close()
 
+    def rest(self) -> None:
+        """From here on nobody edits by chance, and an edit under way is over."""
+        self._resting.clear()
+        self.manners.rate = 0
+        self._resting.wait(60)
+
     def edit(self, customer: Customer) -> int:
         """One edit, and the event about it."""
         version = customer.version + 1
@@ -156,6 +163,7 @@ class Traffic:
                 self.edit(self.random.choice(among))
                 time.sleep(self.random.expovariate(self.manners.rate))
             else:
+                self._resting.set()
                 time.sleep(0.1)
 
     def _put(self, customer: Customer, version: int, wait: float) -> None:
