@@ -279,7 +279,7 @@ def pause(services: Services, name: str, as_json: bool) -> None:
 def resume(services: Services, name: str, as_json: bool) -> None:
     """Let held work run again, after a pause or when the cause was mended."""
     resumed = operations.resume(services, name, by=who())
-    text = f"{name}: active." if resumed else f"{name} is active already; nothing was changed."
+    text = f"{name}: active." if resumed else f"{name} is active already."
     answer({"state": "active", "resumed": resumed}, as_json=as_json, text=text)
 
 

@@ -12,7 +12,7 @@ def history(desk):
 def test_resuming_what_runs_says_so_and_notes_nothing(desk, tltw):
     told, as_json = tltw("integration", "resume"), tltw("integration", "resume", "--json")
 
-    assert (told.code, told.out) == (0, "acme is active already; nothing was changed.\n")
+    assert (told.code, told.out) == (0, "acme is active already.\n")
     assert as_json.json == {"state": "active", "resumed": False}
     assert history(desk) == []
 
