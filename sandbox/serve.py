@@ -236,5 +236,13 @@ def serve(app: WsgiApp, port: int = 0) -> Iterator[str]:
             close()
 
 
+def stop_listening(listener: socket.socket) -> None:
+    """Closes a bare listener and wakes the thread that accepts on it: after a mere `close` that would sleep on, and may take
+    connections of whoever has the same file number next."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
 def reason(status: int) -> str:
     return f"{status} {responses.get(status, 'Unknown')}"

@@ -8,6 +8,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from sandbox.serve import stop_listening
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -50,9 +52,7 @@ class Proxy:
         return len(pairs)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._listener.close()
+        stop_listening(self._listener)
         self.cut()
 
     def _accept(self) -> None:

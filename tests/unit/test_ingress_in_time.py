@@ -1,6 +1,5 @@
 """One budget of time per request for the store: both ways of keeping it, over a store that answers as slowly as one likes."""
 
-import contextlib
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from flask import Flask
 from config.store import connect_ingress
 from ingress import in_time
 from ingress.in_time import InTimeStore, LimitOfThreads, OutOfTime, limit_of_gevent
+from sandbox.serve import stop_listening
 
 BUDGET = 0.5
 # For what is to be answered, however long this machine stands still.
@@ -35,9 +35,7 @@ class SlowStore:
 
     def close(self) -> None:
         self._over.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._listener.close()
+        stop_listening(self._listener)
 
     def _accept(self) -> None:
         while True:

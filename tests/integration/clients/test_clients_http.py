@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sandbox.serve import serve
+from sandbox.serve import serve, stop_listening
 from sandbox.twikey.app import Twikey, create_twikey
 from workers.clients import deadline
 from workers.clients.errors import Unavailable
@@ -50,14 +50,6 @@ def raw() -> Iterator[Raw]:
     yield start
     for listener in listeners:
         stop_listening(listener)
-
-
-def stop_listening(listener: socket.socket) -> None:
-    """Wakes the thread that accepts: after a mere `close` it would sleep on, and may take connections of whoever has the
-    same file number next."""
-    with contextlib.suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
 
 
 @pytest.fixture
